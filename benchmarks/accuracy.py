@@ -1,0 +1,79 @@
+"""Test accuracies of the two shipped configurations on the full data sets.
+
+    python benchmarks/accuracy.py --seeds 5
+
+Trains `configs/mnist_mse.flags` and `configs/fashion_mnist.flags` once per seed and
+prints, as Markdown, the range over the seeds beside the tutorial's printed figures.
+About ten minutes on two cores. The full sets are needed, not the bundled sample.
+"""
+
+import argparse
+import datetime
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from mlp_lab import flags  # noqa: E402
+from mlp_lab.errors import InputError  # noqa: E402
+from mlp_lab.quiet import quiet_import  # noqa: E402
+
+# Configuration -> epoch -> what the tutorial printed for it, if it did.
+PRINTED = {
+    "mnist_mse": {1: None, 10: None, 50: 0.7847},
+    "fashion_mnist": {1: 0.839, 20: 0.8878},
+}
+
+
+def accuracies(name: str, seed: int, data_dir: str | None, log_dir: str) -> list[float]:
+    """Test accuracy after each epoch of one run."""
+    from mlp_lab.training.run import run
+
+    arguments = [f"--flagfile={ROOT}/configs/{name}.flags", f"--seed={seed}", "--verbose=none"]
+    arguments += [f"--log_dir={log_dir}", f"--name={name}-{seed}"]
+    if data_dir:
+        dataset = flags.parse(arguments).dataset
+        arguments.append(f"--data_dir={Path(data_dir) / dataset}")
+    result = run(flags.parse(arguments))
+    if not result.record["data"]["published"]:
+        raise InputError("data_dir", "the full data sets are needed, got others or the sample")
+    return result.history["val_accuracy"]
+
+
+def main() -> None:
+    """Reads the options, trains, prints the table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=5, help="seeds 0 ... SEEDS-1 (default: 5)")
+    parser.add_argument(
+        "--data_dir", help="folder that holds mnist/ and fashion_mnist/ (default: as train.py)"
+    )
+    options = parser.parse_args()
+    with quiet_import():
+        from mlp_lab.training.record import versions
+
+    rows = []
+    with tempfile.TemporaryDirectory() as log_dir:
+        for name, printed in PRINTED.items():
+            curves = [
+                accuracies(name, seed, options.data_dir, log_dir) for seed in range(options.seeds)
+            ]
+            for epoch, figure in printed.items():
+                values = sorted(curve[epoch - 1] for curve in curves)
+                middle = values[len(values) // 2]
+                rows.append(
+                    f"| `{name}` | {epoch} | {values[0]:.4f} to {values[-1]:.4f} | {middle:.4f} | "
+                    f"{figure if figure else ''} |"
+                )
+    print("\n| configuration | epoch | test accuracy, range | median | tutorial |")
+    print("|---|---|---|---|---|")
+    print("\n".join(rows))
+    used = ", ".join(f"{package} {version}" for package, version in versions().items())
+    print(f"\n{options.seeds} seeds; {datetime.date.today()}; {used}.")
+
+
+if __name__ == "__main__":
+    main()

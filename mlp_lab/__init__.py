@@ -1,0 +1,37 @@
+"""Multilayer perceptrons in a glass box: an explicit training step on Keras.
+
+Submodules and the two model classes are loaded on first use, so that importing
+the package, `--help` and flag errors do not wait for TensorFlow.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+_SUBMODULES = (
+    "activations",
+    "callbacks",
+    "data",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "training",
+)
+_MODELS = ("GlassBox", "MLP", "Model", "load_model")
+
+__all__ = [*_MODELS, *_SUBMODULES, "__version__"]
+
+
+def __getattr__(name):
+    if name in _SUBMODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _MODELS:
+        return getattr(importlib.import_module(f"{__name__}.models"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

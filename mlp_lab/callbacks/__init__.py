@@ -1,0 +1,5 @@
+"""Callbacks: the bridge from Keras' training loop to what a run writes."""
+
+from mlp_lab.callbacks.tensorboard import TensorBoard
+
+__all__ = ["TensorBoard"]

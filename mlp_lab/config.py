@@ -1,0 +1,271 @@
+"""Everything a run depends on, as one frozen, checked value.
+
+Each option is defined once, here: its default, its help, what it allows. The
+flags are made from these fields, so `Config(epochs=3)` and `--epochs=3` mean and
+refuse the same. Nothing here imports TensorFlow.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from pathlib import PurePath
+from typing import Any
+
+from mlp_lab import registry
+from mlp_lab.data.catalogue import DATASETS
+from mlp_lab.data.sources import SOURCES
+from mlp_lab.errors import InputError, near_miss
+
+Check = Callable[[str, Any], None]
+
+
+def _choice(choices: Sequence[str]) -> Check:
+    def check(option: str, value: Any) -> None:
+        if value not in choices:
+            hint = near_miss(str(value), choices)
+            raise InputError(
+                option, f"no such choice {value!r}{hint}; choose one of {', '.join(choices)}"
+            )
+
+    return check
+
+
+def _whole(low: int, high: int | None = None) -> Check:
+    allowed = f"of at least {low}" if high is None else f"from {low} to {high}"
+
+    def check(option: str, value: Any) -> None:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or value < low or (high is not None and value > high):
+            raise InputError(option, f"expected a whole number {allowed}, got {value!r}")
+
+    return check
+
+
+def _number(allowed: str, fits: Callable[[float], bool]) -> Check:
+    def check(option: str, value: Any) -> None:
+        if not isinstance(value, int | float) or not math.isfinite(value) or not fits(value):
+            raise InputError(option, f"expected {allowed}, got {value!r}")
+
+    return check
+
+
+def _part(option: str, value: Any) -> None:
+    registry.parse(option, value)
+
+
+def _parts(option: str, value: Any) -> None:
+    for text in value:
+        registry.parse(option, text)
+
+
+def _units(option: str, value: Any) -> None:
+    for units in value:
+        if not isinstance(units, int) or isinstance(units, bool) or units < 1:
+            raise InputError(
+                option,
+                f"expected whole numbers of at least 1, one per hidden layer, got {units!r}; "
+                "for example 256,128",
+            )
+
+
+def _folder_name(option: str, value: Any) -> None:
+    if value in ("", ".", "..") or PurePath(value).name != value or "\0" in value:
+        raise InputError(
+            option,
+            f"expected a plain folder name, got {value!r}; the folder it lies in is --log_dir",
+        )
+
+
+def _boolean(option: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise InputError(option, f"expected true or false, got {value!r}")
+
+
+def _text(option: str, value: Any) -> None:
+    if not isinstance(value, str) or not value:
+        raise InputError(option, f"expected a text that is not empty, got {value!r}")
+
+
+def _option(group: str, default: Any, help_text: str, check: Check, form: str = "") -> Any:
+    """A field with its group and help for `--help`, its check, and its form in `--name=FORM`."""
+    metadata = {"group": group, "help": help_text, "check": check, "form": form}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+DATA, MODEL, TRAINING, RUN = "Data", "Model", "Training", "The run and its folder"
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What a run depends on; see each field's help, also shown by `--help`.
+
+    Raises:
+      InputError: a value is not allowed.
+    """
+
+    dataset: str = _option(
+        DATA, "fashion_mnist", "data set to learn: " + " or ".join(DATASETS), _choice([*DATASETS])
+    )
+    data_source: str = _option(
+        DATA,
+        "auto",
+        "where the data set comes from: " + ", ".join(SOURCES) + "; auto tries --data_dir if it is "
+        "given, else the others in this order",
+        _choice(SOURCES),
+    )
+    data_dir: str | None = _option(
+        DATA,
+        None,
+        "folder with the data set's IDX files (plain or .gz) or Keras' npz file, or the npz file",
+        _text,
+        "PATH",
+    )
+    model: str = _option(
+        MODEL,
+        "mlp",
+        "model to train: mlp or module:Class, a subclass of mlp_lab.Model; other arguments in "
+        "parentheses: mlp(use_bias=False)",
+        _part,
+        "NAME",
+    )
+    hidden_units: tuple[int, ...] | None = _option(
+        MODEL,
+        None,
+        "outputs of each hidden layer, first to last: 256,128 makes two layers, none if "
+        "empty (default: the model's own; mlp: 256,128,64,32)",
+        _units,
+        "N,N,...",
+    )
+    activation: str | None = _option(
+        MODEL,
+        None,
+        "of the hidden layers: sigmoid, softmax, tanh, relu, leaky_relu or module:Class or "
+        "module:function (default: the model's own; mlp: relu)",
+        _part,
+        "NAME",
+    )
+    dropout: float | None = _option(
+        MODEL,
+        None,
+        "share of hidden outputs dropped in training, in [0, 1) (default: the model's own; mlp: 0)",
+        _number("a share in [0, 1)", lambda x: 0 <= x < 1),
+        "SHARE",
+    )
+    kernel_initializer: str | None = _option(
+        MODEL,
+        None,
+        "initial kernels: truncated_normal_0.1 or the name of a Keras initializer (default: the "
+        "model's own; mlp: glorot_uniform)",
+        _text,
+        "NAME",
+    )
+    loss: str = _option(
+        TRAINING,
+        "categorical_crossentropy",
+        "loss to descend: " + ", ".join(registry.REGISTERED["loss"]) + " or module:Class",
+        _part,
+        "NAME",
+    )
+    from_logits: bool = _option(
+        TRAINING,
+        True,
+        "the model's outputs are logits (true) or probabilities (--nofrom_logits); passed to "
+        "losses and metrics that take from_logits",
+        _boolean,
+    )
+    labels: str = _option(
+        TRAINING,
+        "auto",
+        "form of the labels: one_hot, integer, or auto, the form that the loss states",
+        _choice(("auto", "one_hot", "integer")),
+    )
+    metrics: tuple[str, ...] = _option(
+        TRAINING,
+        ("accuracy", "mean_squared_error"),
+        "measured beside the loss, separated by commas: "
+        + ", ".join(registry.REGISTERED["metrics"])
+        + " or module:Class",
+        _parts,
+        "NAME,...",
+    )
+    optimizer: str = _option(
+        TRAINING,
+        "adam",
+        "gradient_descent, a Keras optimizer ("
+        + ", ".join(name for name in registry.REGISTERED["optimizer"] if name != "gradient_descent")
+        + ") or module:Class; other arguments in parentheses: adam(beta_1=0.8)",
+        _part,
+        "NAME",
+    )
+    learning_rate: float = _option(
+        TRAINING,
+        0.001,
+        "step length of the optimizer, above 0",
+        _number("a number above 0", lambda x: x > 0),
+        "RATE",
+    )
+    batch_size: int = _option(
+        TRAINING, 128, "samples per step, at least 1 and at most the data set", _whole(1), "N"
+    )
+    epochs: int = _option(TRAINING, 20, "passes over the training set", _whole(1), "N")
+    shuffle: bool = _option(
+        TRAINING,
+        True,
+        "shuffle the training samples anew in every epoch; --noshuffle keeps the file's order",
+        _boolean,
+    )
+    seed: int = _option(
+        TRAINING,
+        0,
+        "of initial weights, sample order and dropout; equal seeds give equal runs on one machine",
+        _whole(0, 2**31 - 1),
+        "N",
+    )
+    precision: str = _option(
+        TRAINING,
+        "float32",
+        "Keras dtype policy: float32, mixed_bfloat16, mixed_float16 (with loss scaling) or float64",
+        _choice(("float32", "mixed_bfloat16", "mixed_float16", "float64")),
+    )
+    jit_compile: bool = _option(TRAINING, False, "compile the step with XLA", _boolean)
+    run_eagerly: bool = _option(
+        TRAINING, False, "run the step as plain Python, slow, for debugging", _boolean
+    )
+    log_dir: str = _option(RUN, "logs", "folder that holds the runs' folders", _text, "PATH")
+    name: str | None = _option(
+        RUN,
+        None,
+        "the run's folder in --log_dir (default: the data set and the time)",
+        _folder_name,
+        "NAME",
+    )
+    overwrite: bool = _option(
+        RUN, False, "delete an existing run of the same --name instead of refusing", _boolean
+    )
+    verbose: str = _option(
+        RUN,
+        "auto",
+        "progress: bar, line (one per epoch), none, or auto: bar on a terminal, else line",
+        _choice(("auto", "bar", "line", "none")),
+    )
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, list):
+                value = tuple(value)
+                object.__setattr__(self, field.name, value)
+            if not (value is None and field.default is None):
+                field.metadata["check"](field.name, value)
+        if self.run_eagerly and self.jit_compile:
+            raise InputError(
+                "run_eagerly", "excludes --jit_compile: plain Python is not compiled; choose one"
+            )
+        if self.data_source == "data_dir" and self.data_dir is None:
+            raise InputError("data_source", "data_dir needs the folder: give --data_dir=PATH")
+        if self.data_dir is not None and self.data_source not in ("auto", "data_dir"):
+            raise InputError(
+                "data_dir",
+                f"is given, but --data_source={self.data_source} asks for another source; leave "
+                "one of the two out",
+            )

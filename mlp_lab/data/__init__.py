@@ -1,0 +1,26 @@
+"""Data sets: where they are found, how their files are read, what is known of them.
+
+`load` is the way in. Importing this package imports neither Keras nor TensorFlow;
+only a download does.
+"""
+
+from mlp_lab.data.catalogue import ARRAY_NAMES, DATASETS, DatasetInfo, dataset_names
+from mlp_lab.data.dataset import Dataset, Origin
+from mlp_lab.data.faults import DataFault
+from mlp_lab.data.idx import read_idx
+from mlp_lab.data.npz import read_npz
+from mlp_lab.data.sources import SOURCES, load
+
+__all__ = [
+    "ARRAY_NAMES",
+    "DATASETS",
+    "SOURCES",
+    "DataFault",
+    "Dataset",
+    "DatasetInfo",
+    "Origin",
+    "dataset_names",
+    "load",
+    "read_idx",
+    "read_npz",
+]

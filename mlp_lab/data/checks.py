@@ -1,0 +1,104 @@
+"""Checks that four arrays form one data set, whatever file they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mlp_lab.data.catalogue import ARRAY_NAMES, DatasetInfo
+from mlp_lab.data.dataset import content_sha256
+from mlp_lab.data.faults import DataFault
+
+_SPLITS = (("training", "x_train", "y_train"), ("test", "x_test", "y_test"))
+
+
+def checked(
+    arrays: Mapping[str, np.ndarray], files: Mapping[str, Path], info: DatasetInfo
+) -> dict[str, np.ndarray]:
+    """Checks shapes, counts and labels, and unifies the types.
+
+    Args:
+      arrays: x_train, y_train, x_test, y_test; images uint8, labels integers.
+      files: per array name, the file it was read from, for the messages.
+      info: the data set the arrays claim to be.
+
+    Returns:
+      The arrays by name: images uint8 [n, rows, columns], labels int32 [n].
+
+    Raises:
+      DataFault: images and labels are swapped, a shape or count is wrong, there
+        are no rows, or a label is out of range.
+    """
+    result: dict[str, np.ndarray] = {}
+    for split, images_name, labels_name in _SPLITS:
+        images, labels = arrays[images_name], arrays[labels_name]
+        at_images, at_labels = files[images_name], files[labels_name]
+        if images.ndim == 1 and labels.ndim == 3:
+            raise DataFault(
+                at_images,
+                f"{split} images and labels are swapped: {images_name} has the shape "
+                f"{images.shape} and {labels_name} ({at_labels}) has {labels.shape}",
+            )
+        rows, columns = info.image_shape
+        if images.ndim != 3 or images.shape[1:] != info.image_shape:
+            raise DataFault(
+                at_images,
+                f"the {split} images have the shape {images.shape}, "
+                f"expected (n, {rows}, {columns})",
+            )
+        if labels.ndim != 1:
+            raise DataFault(
+                at_labels, f"the {split} labels have the shape {labels.shape}, expected (n,)"
+            )
+        if len(images) != len(labels):
+            raise DataFault(
+                at_images,
+                f"{len(images):,} {split} images but {len(labels):,} labels ({at_labels})",
+            )
+        if len(images) == 0:
+            raise DataFault(at_images, f"there are no {split} images (zero rows)")
+        _check_labels(labels, at_labels, split, info)
+        result[images_name] = images
+        result[labels_name] = labels.astype(np.int32)
+    return result
+
+
+def _check_labels(labels: np.ndarray, path: Path, split: str, info: DatasetInfo) -> None:
+    wrong = np.flatnonzero((labels < 0) | (labels >= info.num_classes))
+    if len(wrong):
+        first = int(wrong[0])
+        raise DataFault(
+            path,
+            f"{len(wrong):,} {split} labels are out of range: label {labels[first]} at row "
+            f"{first}, {info.name} has 0 to {info.num_classes - 1}",
+        )
+
+
+def content_hashes(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Content SHA-256 (see `content_sha256`) of each array, by name."""
+    return {name: content_sha256(arrays[name]) for name in ARRAY_NAMES}
+
+
+def check_content(
+    found: Mapping[str, str], expected: Mapping[str, str], files: Mapping[str, Path], what: str
+) -> None:
+    """Compares content hashes.
+
+    Args:
+      found: hashes of the arrays that were read, by name.
+      expected: hashes they must have.
+      files: per array name, the file it was read from.
+      what: what the content should be, for the message ("the published mnist").
+
+    Raises:
+      DataFault: names the first file whose content differs.
+    """
+    for name in ARRAY_NAMES:
+        if found[name] != expected[name]:
+            raise DataFault(
+                files[name],
+                f"the content of {name} is not that of {what} "
+                f"(sha256 {found[name][:12]}..., expected {expected[name][:12]}...)",
+            )

@@ -1,0 +1,87 @@
+"""A loaded data set and the record of where it came from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+def content_sha256(array: np.ndarray) -> str:
+    """Hexadecimal SHA-256 of an array's content as uint8 bytes in C order.
+
+    Args:
+      array: pixels, or labels below 256 of any integer type.
+    """
+    return hashlib.sha256(np.ascontiguousarray(array, dtype=np.uint8).data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the arrays of a `Dataset` came from.
+
+    Attributes:
+      kind: the source that delivered: `"data_dir"`, `"keras_cache"`,
+        `"installed"`, `"download"` or `"sample"`.
+      location: file or folder that was read.
+      sha256: per array name, the SHA-256 of its content (see `content_sha256`).
+      published: whether all four arrays equal the full set as published.
+      rows: number of images, `{"train": ..., "test": ...}`.
+      notes: what was said on the console on the way, one line each.
+    """
+
+    kind: str
+    location: str
+    sha256: Mapping[str, str]
+    published: bool
+    rows: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+
+    def as_record(self) -> dict[str, Any]:
+        """The same as a dictionary that `json.dumps` takes."""
+        return {
+            "kind": self.kind,
+            "location": self.location,
+            "sha256": dict(self.sha256),
+            "published": self.published,
+            "rows": dict(self.rows),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images and labels, ready for a pipeline. The arrays are read-only.
+
+    Attributes:
+      name: the name used in `--dataset`.
+      x_train: uint8 [n, rows, columns], pixels from 0 (background) to 255.
+      y_train: int32 [n], labels from 0 to `num_classes - 1`.
+      x_test: as `x_train`, of the test set.
+      y_test: as `y_train`, of the test set.
+      class_names: one name per class, index = label.
+      origin: where the arrays came from.
+    """
+
+    name: str
+    x_train: np.ndarray = field(repr=False)
+    y_train: np.ndarray = field(repr=False)
+    x_test: np.ndarray = field(repr=False)
+    y_test: np.ndarray = field(repr=False)
+    class_names: tuple[str, ...]
+    origin: Origin
+
+    def __post_init__(self) -> None:
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            # A view: the caller's own array keeps its flags.
+            array = getattr(self, name).view()
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)

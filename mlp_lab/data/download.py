@@ -1,0 +1,202 @@
+"""Downloads a full data set into the Keras cache.
+
+Three promises: without a network it gives up within seconds; a server that stops
+sending is given up on; and no file gets its final name in the cache before its
+checksum and its decoded content have been verified, so that neither a kill nor a
+full disk leaves a file that is later taken as good.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from mlp_lab.data.catalogue import DatasetInfo, RemoteFile
+from mlp_lab.data.checks import check_content, content_hashes
+from mlp_lab.data.faults import Absent, DataFault
+from mlp_lab.data.folder import read_arrays
+from mlp_lab.data.keras_cache import cached_files, keras_homes
+from mlp_lab.data.streams import CHUNK_BYTES, reason_of
+
+PROBE_SECONDS = 5.0
+"""Total time in which the server must answer before a download is tried."""
+
+STALL_SECONDS = 20.0
+"""Time without a single byte after which a running download is given up."""
+
+_STAGING_PREFIX = ".mlp_lab-download-"
+_STALE_SECONDS = 24 * 3600.0
+
+# Some servers answer a GET but not a HEAD request; they are reachable all the same.
+_HEAD_REFUSED = (405, 501)
+
+
+def download(
+    info: DatasetInfo, note: Callable[[str], None]
+) -> tuple[dict[str, np.ndarray], dict[str, Path]]:
+    """Brings the full set into the Keras cache, and reads it.
+
+    Files that are already there with the right checksum are not fetched again.
+
+    Args:
+      info: the data set.
+      note: called with one line when a download starts.
+
+    Returns:
+      The arrays by name (see `folder.read_arrays`), and the cached file of each.
+
+    Raises:
+      Absent: with the reason, when there is no network, the server does not
+        deliver, what it delivers is not the published set, or the cache cannot
+        be written.
+    """
+    home = keras_homes()[-1]  # The last one is the one Keras can write to.
+    final = cached_files(home, info)
+    folder = home / info.cache_subdir
+    needed = [file for file in info.downloads if not _has_digest(folder / file.file_name, file)]
+    if needed:
+        reason = probe(needed[0].url)
+        if reason is not None:
+            raise Absent(f"no network ({reason})")
+        host = urllib.parse.urlsplit(needed[0].url).hostname
+        note(f"{info.name}: downloading the full set from {host} into {folder}")
+    with _staging(folder) as staging:
+        for file in needed:
+            _fetch(file, staging)
+        fetched = {name: staging / file.file_name for file in needed for name in file.holds}
+        files = {**final, **fetched}
+        try:
+            arrays = read_arrays(files, info)
+            check_content(content_hashes(arrays), info.sha256, files, f"the published {info.name}")
+        except DataFault as fault:
+            raise Absent(f"the downloaded files are not usable ({fault})") from fault
+        try:
+            for file in needed:
+                os.replace(staging / file.file_name, folder / file.file_name)
+        except OSError as error:
+            raise Absent(f"{folder} cannot be written ({reason_of(error)})") from error
+    return arrays, final
+
+
+def probe(url: str, seconds: float | None = None) -> str | None:
+    """Asks the server for the headers of `url`, in a bounded time.
+
+    A resolver or a proxy that hangs is not bounded by a socket's timeout, hence
+    the thread. It is a daemon: if it hangs for good it does not keep the program
+    from ending.
+
+    Args:
+      url: what to ask for; proxies from the environment are used.
+      seconds: limit, `PROBE_SECONDS` by default.
+
+    Returns:
+      None if the server has it, else the reason in a few words.
+    """
+    limit = PROBE_SECONDS if seconds is None else seconds
+    outcome: list[str | None] = []
+    thread = threading.Thread(
+        target=lambda: outcome.append(_ask(url, limit)), name="mlp_lab-probe", daemon=True
+    )
+    thread.start()
+    thread.join(limit)
+    return outcome[0] if outcome else f"no answer from {_server(url)} within {limit:g} s"
+
+
+def _ask(url: str, seconds: float) -> str | None:
+    request = urllib.request.Request(url, method="HEAD")
+    try:
+        with urllib.request.urlopen(request, timeout=seconds):
+            return None
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code in _HEAD_REFUSED:
+            return None
+        return f"{_server(url)} answers HTTP {error.code}"
+    except urllib.error.URLError as error:
+        cause = error.reason
+        said = reason_of(cause) if isinstance(cause, BaseException) else str(cause)
+        return f"{_server(url)}: {said}"
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return f"{_server(url)}: {reason_of(error)}"
+
+
+def _server(url: str) -> str:
+    """Names the host of `url` and the proxy on the way, without the proxy's password."""
+    parts = urllib.parse.urlsplit(url)
+    host = parts.hostname or url
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    if not proxy or urllib.request.proxy_bypass(host):
+        return host
+    through = urllib.parse.urlsplit(proxy if "://" in proxy else f"//{proxy}")
+    return f"{host} through the proxy {through.netloc.rpartition('@')[2]}"
+
+
+def _fetch(file: RemoteFile, staging: Path) -> None:
+    # Imported here: Keras takes seconds, and whoever needs no download needs no Keras.
+    import keras
+
+    # get_file takes no timeout, and without one a silent server holds it for ever.
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(STALL_SECONDS)
+    try:
+        keras.utils.get_file(
+            fname=file.file_name,
+            origin=file.url,
+            file_hash=file.digest,
+            hash_algorithm=file.algorithm,
+            cache_dir=str(staging),
+            cache_subdir="",
+        )
+    except Exception as error:  # get_file raises bare Exception for HTTP and URL errors.
+        raise Absent(f"download of {file.url} failed ({reason_of(error)})") from error
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """A private folder beside the final files, so that moving a file there is atomic."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        staging = Path(tempfile.mkdtemp(prefix=_STAGING_PREFIX, dir=folder))
+    except OSError as error:
+        raise Absent(f"{folder} cannot be written ({reason_of(error)})") from error
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what a killed download left; younger folders may be another process's."""
+    for left in folder.glob(f"{_STAGING_PREFIX}*"):
+        if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _has_digest(path: Path, file: RemoteFile) -> bool:
+    if not path.is_file():
+        return False
+    digest = hashlib.new(file.algorithm, usedforsecurity=False)
+    try:
+        with open(path, "rb") as stream:
+            while piece := stream.read(CHUNK_BYTES):
+                digest.update(piece)
+    except OSError:
+        return False
+    return digest.hexdigest() == file.digest

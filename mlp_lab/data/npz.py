@@ -1,0 +1,154 @@
+"""Reader of Keras' npz layout (x_train, y_train, x_test, y_test in one .npz file).
+
+`numpy.load` trusts a member's header: it allocates what the header claims. This
+reader compares header, zip directory and size limit first, and has no way to
+unpickle anything.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from mlp_lab.data.catalogue import ARRAY_NAMES
+from mlp_lab.data.faults import DataFault
+from mlp_lab.data.streams import MAX_ARRAY_BYTES, open_regular, read_up_to, reason_of
+
+_HEADER_BYTES = 16 * 1024
+"""More than the longest header numpy accepts (10,000 bytes)."""
+
+# Beside the obvious: NotImplementedError is an unknown zip version, RuntimeError an
+# encrypted member, ValueError and the rest are damaged directory entries.
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+)
+
+
+def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
+    """Reads the four arrays of an .npz file.
+
+    Images (`x_*`) must be uint8, labels (`y_*`) of any integer type; shapes are
+    checked elsewhere (`checks.checked`). Memory grows with the data that the
+    members really hold, never with what a header claims.
+
+    Args:
+      path: an .npz file, compressed or not.
+
+    Returns:
+      The arrays by name, read-only, with the stored types.
+
+    Raises:
+      DataFault: with the path, the array's name and what is wrong.
+    """
+    path = Path(path)
+    with open_regular(path) as raw:
+        try:
+            with zipfile.ZipFile(raw) as archive:
+                members = {member.filename: member for member in archive.infolist()}
+                missing = [name for name in ARRAY_NAMES if f"{name}.npy" not in members]
+                if missing:
+                    raise DataFault(path, _missing(missing, list(members)))
+                return {
+                    name: _read_member(archive, members[f"{name}.npy"], name, path)
+                    for name in ARRAY_NAMES
+                }
+        except DataFault:
+            raise
+        except _BROKEN as error:
+            raise DataFault(
+                path, f"is not a readable .npz file ({str(error) or type(error).__name__})"
+            ) from error
+        except OSError as error:
+            raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
+
+
+def _missing(missing: list[str], found: list[str]) -> str:
+    shown = [name.removesuffix(".npy") for name in found[:6]]
+    return (
+        f"lacks {', '.join(missing)}; an .npz file must hold {', '.join(ARRAY_NAMES)}, "
+        f"this one holds {', '.join(shown) or 'nothing'}"
+        + (f" and {len(found) - 6} more" if len(found) > 6 else "")
+    )
+
+
+def _read_member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, path: Path
+) -> np.ndarray:
+    if member.file_size > MAX_ARRAY_BYTES:
+        raise DataFault(
+            path,
+            f"{name} takes {member.file_size:,} bytes, more than the limit of {MAX_ARRAY_BYTES:,}",
+        )
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        # numpy writes no others, and zipfile decompresses those without a bound.
+        raise DataFault(path, f"{name} is compressed in a way other than zip's DEFLATE")
+    with archive.open(member) as stream:
+        start = read_up_to(stream.read, min(_HEADER_BYTES, member.file_size))
+        shape, fortran, dtype, header_bytes = _read_header(start, name, path)
+        _check_dtype(dtype, name, path)
+        if any(size < 0 for size in shape):
+            raise DataFault(path, f"{name}: its header claims the shape {shape}")
+        claimed = math.prod(shape) * dtype.itemsize
+        stored = member.file_size - header_bytes
+        if claimed != stored:
+            raise DataFault(
+                path,
+                f"{name}: its header claims the shape {shape} = {claimed:,} bytes, "
+                f"but the zip directory says {stored:,}",
+            )
+        data = start[header_bytes:]
+        # With the last byte that the directory announces zipfile verifies the checksum.
+        data += read_up_to(stream.read, claimed - len(data))
+        if len(data) < claimed:
+            raise DataFault(
+                path, f"{name} is truncated: {len(data):,} bytes of {claimed:,} are there"
+            )
+    array = np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C")
+    array.setflags(write=False)
+    return array
+
+
+def _read_header(
+    start: bytearray, name: str, path: Path
+) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Parses the header at the start of a member.
+
+    Returns:
+      Shape, whether in Fortran order, type, and the header's length in bytes.
+    """
+    stream = io.BytesIO(start)
+    try:
+        version = np.lib.format.read_magic(stream)
+        if version == (1, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        elif version == (2, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
+        else:
+            # 3.0 exists only for field names beyond Latin-1, and no array here has fields.
+            raise ValueError(f"unknown version {version}")
+    except Exception as error:  # numpy parses the text as Python: its errors are many.
+        raise DataFault(path, f"{name} has no valid .npy header ({error})") from error
+    return shape, fortran, dtype, stream.tell()
+
+
+def _check_dtype(dtype: np.dtype, name: str, path: Path) -> None:
+    if dtype.hasobject:
+        raise DataFault(path, f"{name} holds pickled objects, which are never loaded")
+    if name.startswith("x") and dtype != np.uint8:
+        raise DataFault(path, f"{name} holds {dtype} items, expected uint8 pixels (0 to 255)")
+    if dtype.kind not in "iu":
+        raise DataFault(path, f"{name} holds {dtype} items, expected integer labels")

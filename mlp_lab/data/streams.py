@@ -1,0 +1,64 @@
+"""Opening and reading data files with bounded memory: what idx.py and npz.py share."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+from mlp_lab.data.faults import DataFault
+
+MAX_ARRAY_BYTES = 2 * 1024**3
+"""Largest decoded array that is read: 2 GiB, 45 times MNIST's training images
+(47,040,000 bytes) and well below what a header can claim (4 GiB per dimension)."""
+
+CHUNK_BYTES = 1024**2
+"""Bytes asked of a decompressor at a time: memory beyond the data itself stays near this."""
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Opens an ordinary file for reading.
+
+    Raises:
+      DataFault: the path is missing, a directory, a pipe or device (which could
+        block for ever or never end), or may not be read.
+    """
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise DataFault(path, "is a directory, expected a file")
+        if not stat.S_ISREG(mode):
+            raise DataFault(path, "is not a regular file")
+        return open(path, "rb")
+    except FileNotFoundError:
+        raise DataFault(path, "does not exist") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, DataFault):
+            raise
+        raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
+
+
+def reason_of(error: BaseException) -> str:
+    """The operating system's words for an error, without its number and path."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def read_up_to(read: Callable[[int], bytes], count: int) -> bytearray:
+    """Reads `count` bytes, or fewer if the stream ends before.
+
+    The buffer grows with the bytes that really arrive, so a header that claims
+    gigabytes costs nothing when the file is small.
+
+    Args:
+      read: the `read` method of a binary stream.
+      count: number of bytes wanted.
+    """
+    data = bytearray()
+    while len(data) < count:
+        piece = read(min(CHUNK_BYTES, count - len(data)))
+        if not piece:
+            break
+        data += piece
+    return data

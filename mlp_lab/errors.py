@@ -1,0 +1,42 @@
+"""The one error that a user's input may cause, and the hint for a misspelled name."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something the user asked for cannot be done; the message says what to change.
+
+    The entry point prints it as one line and exits with status 2; as a library
+    exception it is a `ValueError`.
+
+    Args:
+      option: name of the option at fault, as the user types it after `--`
+        (`"data_dir"`, `"loss"`), which is also its name in `Config`; empty when no
+        option is at fault.
+      problem: what came, what is allowed and what to do, on one line.
+    """
+
+    def __init__(self, option: str, problem: str):
+        self.option = option
+        self.problem = " ".join(problem.split())
+        super().__init__(f"--{option}: {self.problem}" if option else self.problem)
+
+
+def near_miss(name: str, names: Iterable[str]) -> str:
+    """Says which of `names` was probably meant, ready to append to a message.
+
+    Case and the choice between `-` and `_` do not count as differences.
+
+    Args:
+      name: what the user typed.
+      names: what is allowed.
+
+    Returns:
+      `" (did you mean 'mnist'?)"`, or `""` when nothing is close.
+    """
+    plain = {known.lower().replace("-", "_"): known for known in names}
+    close = difflib.get_close_matches(name.lower().replace("-", "_"), plain, n=1)
+    return f" (did you mean '{plain[close[0]]}'?)" if close else ""

@@ -1,0 +1,8 @@
+"""Models: the explicit step, the base to subclass, the multilayer perceptron, loading."""
+
+from mlp_lab.models.glass_box import GlassBox
+from mlp_lab.models.load_model import load_model
+from mlp_lab.models.mlp import MLP
+from mlp_lab.models.model import Model
+
+__all__ = ["MLP", "GlassBox", "Model", "load_model"]

@@ -1,0 +1,126 @@
+"""The training step, written out."""
+
+from typing import TYPE_CHECKING
+
+import keras
+import tensorflow as tf
+
+if keras.backend.backend() != "tensorflow":
+    raise ImportError(
+        f"mlp_lab: Keras runs on {keras.backend.backend()}, but the training step is TensorFlow's "
+        "GradientTape; set KERAS_BACKEND=tensorflow before Keras is imported"
+    )
+
+
+# What a type checker takes the mix-in's later base to be.
+if TYPE_CHECKING:
+    from keras import Model as _Mixin
+else:
+    _Mixin = object
+
+
+class GlassBox(_Mixin):
+    """Gives a Keras model the explicit training step.
+
+    A mix-in: it goes before the Keras class, as in
+    `class Net(GlassBox, keras.Sequential)`. `fit`, `evaluate`, `compile` and
+    callbacks stay Keras' own; what one step does is `train_step` below, all of it.
+    It computes the same as Keras' hidden step, and like it respects sample weights,
+    losses added by layers (regularizers, `add_loss`), the loss scale of
+    mixed_float16, and the batch size when losses are averaged over an epoch.
+    """
+
+    def train_step(self, data):
+        """One step of training on one batch.
+
+        Args:
+          data: x, (x, y) or (x, y, sample_weight), as `fit` takes them.
+
+        Returns:
+          Metric results since the epoch began, by name.
+        """
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+
+        with tf.GradientTape() as tape:
+            outputs = self(x, training=True)
+            loss = self.compute_loss(x, y, outputs, sample_weight, training=True)
+            # mixed_float16 scales the loss up so that small gradients do not vanish.
+            scaled_loss = self.optimizer.scale_loss(loss)
+
+        weights = self.trainable_weights
+        scaled_gradients = tape.gradient(scaled_loss, weights)
+
+        scale = self.optimizer.scale_loss(1.0)
+        gradients = self.transform_gradients(_times(scaled_gradients, 1.0 / scale))
+        self.optimizer.apply(_times(gradients, _or_nan(scale, scaled_gradients)), weights)
+
+        self.track_loss(loss, x)
+        return self.compute_metrics(x, y, outputs, sample_weight)
+
+    def transform_gradients(self, gradients):
+        """Changes the gradients between the tape and the optimizer; override it.
+
+        The place for clipping, noise or surgery. The default changes nothing.
+
+        Args:
+          gradients: d loss / d weight for each of `self.trainable_weights`, in that
+            order and of the weights' shapes; None where the loss does not depend on
+            the weight. The loss scale of mixed_float16 is already taken out; where it
+            made a gradient overflow, the step is skipped whatever is returned. Under a
+            `tf.distribute` strategy they are one replica's, before the sum over replicas.
+
+        Returns:
+          As many gradients, in the same order.
+        """
+        return gradients
+
+    def test_step(self, data):
+        """One step of evaluation on one batch: the loss and metrics, no tape.
+
+        Args:
+          data: as for `train_step`.
+
+        Returns:
+          Metric results since the evaluation began, by name.
+        """
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        outputs = self(x, training=False)
+        loss = self.compute_loss(x, y, outputs, sample_weight, training=False)
+        self.track_loss(loss, x)
+        return self.compute_metrics(x, y, outputs, sample_weight)
+
+    def track_loss(self, loss, x):
+        """Adds a batch's mean loss to the epoch's mean, weighted by the batch size.
+
+        Without the weight the samples of a smaller last batch would count more.
+        """
+        batch_size = tf.shape(next(i for i in tf.nest.flatten(x) if i is not None))[0]
+        # Each replica of a strategy has its share of the mean, so that shares add up.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        # The tracker that `compile` makes is the first of the model's metrics.
+        tracker = next(metric for metric in self.metrics if metric.name == "loss")
+        tracker.update_state(loss * replicas, sample_weight=batch_size)
+
+
+def _times(gradients, factor):
+    """Each gradient times a factor; a factor of exactly 1.0 adds nothing to the graph."""
+    if isinstance(factor, float) and factor == 1.0:
+        return gradients
+    return [None if g is None else tf.math.scalar_mul(factor, g) for g in gradients]
+
+
+def _or_nan(scale, scaled_gradients):
+    """The loss scale, or NaN if a gradient overflowed under it.
+
+    The optimizer lowers the scale and skips the step when it is given a gradient that
+    is not finite, and must learn of one that `transform_gradients` made finite.
+    """
+    if isinstance(scale, float):
+        return scale
+    values = [
+        g.values if isinstance(g, tf.IndexedSlices) else g
+        for g in scaled_gradients
+        if g is not None
+    ]
+    finite = tf.reduce_all([tf.reduce_all(tf.math.is_finite(g)) for g in values])
+    return tf.where(finite, scale, float("nan"))

@@ -1,0 +1,116 @@
+"""The multilayer perceptron."""
+
+import keras
+
+from mlp_lab import activations, initializers
+from mlp_lab.layers import Dense
+from mlp_lab.models.model import Model
+
+
+@keras.saving.register_keras_serializable("mlp_lab")
+class MLP(Model):
+    """Scaling, flattening, hidden Dense layers, then one Dense layer of outputs.
+
+    x [batch, ...] of any number type -> outputs [batch, num_classes]:
+    h_0 = flatten(x * input_scale); h_k = dropout(activation(h_{k-1} @ W_k + b_k));
+    outputs = output_activation(h_n @ W + b).
+
+    With the default sizes and 28 x 28 inputs: 784 -> 256 -> 128 -> 64 -> 32 -> 10,
+    200,960 + 32,896 + 8,256 + 2,080 + 330 = 244,522 parameters.
+
+    Args:
+      hidden_units: outputs of each hidden layer, in order; (256, 128) makes two
+        hidden layers, () none (a linear classifier).
+      num_classes: number of outputs, at least 1.
+      activation: of the hidden layers (see `mlp_lab.activations.get`).
+      output_activation: of the last layer; None gives logits.
+      dropout: share of each hidden layer's outputs set to 0 in training, in [0, 1).
+      use_bias: whether the Dense layers add a bias.
+      kernel_initializer: of every Dense layer (see `mlp_lab.initializers.get`).
+      bias_initializer: of every Dense layer.
+      kernel_regularizer: of every Dense layer; any Keras regularizer or its name.
+      bias_regularizer: of every Dense layer.
+      input_scale: factor on the inputs; 1/255 maps 8-bit pixels to [0, 1].
+
+    Raises:
+      ValueError: an argument out of its range.
+    """
+
+    def __init__(
+        self,
+        hidden_units=(256, 128, 64, 32),
+        num_classes=10,
+        activation="relu",
+        output_activation=None,
+        dropout=0.0,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        input_scale=1.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout: expected a share in [0, 1), got {dropout}")
+        self.hidden_units = tuple(hidden_units)
+        self.num_classes = num_classes
+        self.activation = activations.get(activation)
+        self.output_activation = activations.get(output_activation)
+        self.dropout = dropout
+        self.use_bias = use_bias
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
+        self.bias_regularizer = keras.regularizers.get(bias_regularizer)
+        self.input_scale = input_scale
+
+        self.scale = keras.layers.Rescaling(input_scale, name="scale")
+        self.flatten = keras.layers.Flatten(name="flatten")
+        self.hidden = [
+            self._dense(units, self.activation, f"hidden_{i}")
+            for i, units in enumerate(self.hidden_units, start=1)
+        ]
+        self.dropouts = [
+            keras.layers.Dropout(dropout, name=f"dropout_{i}")
+            for i in range(1, len(self.hidden) + 1)
+            if dropout
+        ]
+        self.outputs_layer = self._dense(num_classes, self.output_activation, "outputs")
+
+    def _dense(self, units, activation, name):
+        return Dense(
+            units,
+            activation=activation,
+            use_bias=self.use_bias,
+            kernel_initializer=self.kernel_initializer,
+            bias_initializer=self.bias_initializer,
+            kernel_regularizer=self.kernel_regularizer,
+            bias_regularizer=self.bias_regularizer,
+            name=name,
+        )
+
+    def call(self, inputs):
+        h = self.flatten(self.scale(inputs))
+        for i, layer in enumerate(self.hidden):
+            h = layer(h)
+            if self.dropouts:
+                h = self.dropouts[i](h)
+        return self.outputs_layer(h)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_units": list(self.hidden_units),
+            "num_classes": self.num_classes,
+            "activation": activations.serialize(self.activation),
+            "output_activation": activations.serialize(self.output_activation),
+            "dropout": self.dropout,
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
+            "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
+            "input_scale": self.input_scale,
+        }

@@ -1,0 +1,213 @@
+"""The names that stand for the lab's parts, and the user's own beside them.
+
+A part is given as text: a registered name or `module:Class`, with arguments in
+parentheses where they differ from the defaults, as in a Python call:
+
+    adam
+    adam(beta_1=0.8, clipnorm=1.0)
+    examples.focal_loss:FocalLoss(gamma=2.0)
+
+Reading such a text needs no TensorFlow; only `locate` imports what it names.
+"""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mlp_lab.errors import InputError, near_miss
+
+# Registered names by option. Keras' optimizers are listed, not asked for, so that
+# a wrong name is found without importing Keras; a test compares the list.
+_KERAS_OPTIMIZERS = {
+    "adadelta": "Adadelta",
+    "adafactor": "Adafactor",
+    "adagrad": "Adagrad",
+    "adam": "Adam",
+    "adamax": "Adamax",
+    "adamw": "AdamW",
+    "ftrl": "Ftrl",
+    "lamb": "Lamb",
+    "lion": "Lion",
+    "muon": "Muon",
+    "nadam": "Nadam",
+    "rmsprop": "RMSprop",
+    "schedulefreeadamw": "ScheduleFreeAdamW",
+    "sgd": "SGD",
+}
+_LOSSES = {
+    "mean_squared_error": "MeanSquaredError",
+    "categorical_crossentropy": "CategoricalCrossentropy",
+    "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
+    "binary_crossentropy": "BinaryCrossentropy",
+    "mse": "MeanSquaredError",
+}
+REGISTERED: Mapping[str, Mapping[str, str]] = {
+    "model": {"mlp": "mlp_lab.models:MLP"},
+    "activation": {
+        name: f"mlp_lab.activations:{cls}"
+        for name, cls in {
+            "sigmoid": "Sigmoid",
+            "softmax": "Softmax",
+            "tanh": "Tanh",
+            "relu": "ReLU",
+            "leaky_relu": "LeakyReLU",
+        }.items()
+    },
+    "loss": {name: f"mlp_lab.losses:{cls}" for name, cls in _LOSSES.items()},
+    "metrics": {
+        "accuracy": "mlp_lab.metrics:Accuracy",
+        "class_accuracy": "mlp_lab.metrics:PerClassAccuracy",
+        "confusion": "mlp_lab.metrics:ConfusionCounts",
+        **{name: f"mlp_lab.metrics:{cls}" for name, cls in _LOSSES.items()},
+    },
+    "optimizer": {
+        "gradient_descent": "mlp_lab.optimizers:GradientDescent",
+        **{name: f"keras.optimizers:{cls}" for name, cls in _KERAS_OPTIMIZERS.items()},
+    },
+}
+
+_PART = re.compile(r"\s*(?P<target>[\w.]+(?::\w+)?)\s*(?:\((?P<arguments>.*)\)\s*)?", re.DOTALL)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A part as the user named it: where its class is, and arguments for it."""
+
+    option: str
+    text: str
+    target: str
+    arguments: Mapping[str, Any]
+
+
+def parse(option: str, text: str) -> Part:
+    """Reads a part's text.
+
+    Args:
+      option: one of `REGISTERED`'s keys; also the name used in errors.
+      text: `name`, `module:Class`, or either with `(argument=value, ...)`, the
+        values Python literals.
+
+    Raises:
+      InputError: the text is none of these or the name is not registered.
+    """
+    match = _PART.fullmatch(text)
+    if match is None:
+        raise InputError(option, f"cannot read {text!r}; {_allowed(option)}")
+    target = match["target"]
+    if ":" not in target:
+        names = REGISTERED[option]
+        if target not in names:
+            hint = near_miss(target, names)
+            raise InputError(option, f"no {_noun(option)} {target!r}{hint}; {_allowed(option)}")
+        target = names[target]
+    return Part(option, text.strip(), target, _arguments(option, text, match["arguments"] or ""))
+
+
+def _arguments(option: str, text: str, source: str) -> dict[str, Any]:
+    try:
+        call = ast.parse(f"f({source})", mode="eval").body
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
+            raise ValueError("more than one pair of parentheses")
+        if call.args or any(keyword.arg is None for keyword in call.keywords):
+            raise ValueError("arguments need names")
+        return {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    except (SyntaxError, ValueError) as error:
+        raise InputError(
+            option,
+            f"cannot read the arguments in {text!r} ({error}); write them as name=value with "
+            "numbers, strings in quotes, True, False, None, lists or dicts",
+        ) from None
+
+
+def _noun(option: str) -> str:
+    return "metric" if option == "metrics" else option
+
+
+def _allowed(option: str) -> str:
+    return f"choose one of {', '.join(REGISTERED[option])}, or name your own as module:Class"
+
+
+def split(text: str) -> list[str]:
+    """Splits a comma-separated list of parts, minding brackets and quotes.
+
+    >>> split("accuracy, examples.topk:TopK(k=3, name='top,3')")
+    ['accuracy', "examples.topk:TopK(k=3, name='top,3')"]
+    """
+    parts, depth, quote, start = [], 0, "", 0
+    for i, character in enumerate(text):
+        if quote:
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in "([{":
+            depth += 1
+        elif character in ")]}":
+            depth -= 1
+        elif character == "," and depth == 0:
+            parts.append(text[start:i])
+            start = i + 1
+    parts.append(text[start:])
+    return [part.strip() for part in parts if part.strip()]
+
+
+def locate(part: Part) -> Any:
+    """Imports and returns the class or function that a part names.
+
+    Raises:
+      InputError: its module cannot be imported, or has no such attribute.
+    """
+    module_name, _, attribute = part.target.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+    except Exception as error:  # A user's module may raise anything while it loads.
+        raise InputError(
+            part.option,
+            f"cannot import {module_name!r} ({type(error).__name__}: {error}); {part.text!r} needs "
+            "a module that Python finds from the current folder or among installed packages",
+        ) from error
+    if not hasattr(module, attribute):
+        public = [name for name in vars(module) if not name.startswith("_")]
+        hint = near_miss(attribute, public)
+        raise InputError(
+            part.option, f"module {module_name!r} has no {attribute!r}{hint}; got {part.text!r}"
+        )
+    return getattr(module, attribute)
+
+
+def create(part: Part, kind: type, what: str, offered: Mapping[str, Any]) -> Any:
+    """Makes the instance that a part names.
+
+    Args:
+      part: what `parse` returned.
+      kind: the base class that the part's class must have.
+      what: that base class in words, for the error ("a keras.losses.Loss").
+      offered: arguments passed where the class' `__init__` has one of that name
+        and the part itself does not give it.
+
+    Raises:
+      InputError: not such a class, or it refuses its arguments.
+    """
+    cls = locate(part)
+    if not (inspect.isclass(cls) and issubclass(cls, kind)):
+        raise InputError(part.option, f"expected {what}, got {part.text!r}, which is {cls!r}")
+    accepted = accepts(cls)
+    given = {name: value for name, value in offered.items() if name in accepted}
+    try:
+        return cls(**{**given, **part.arguments})
+    except Exception as error:  # A user's class may raise anything in `__init__`.
+        raise InputError(
+            part.option,
+            f"{part.text!r} cannot be made ({type(error).__name__}: {error}); its arguments are "
+            f"{', '.join(accepted) or 'none'}",
+        ) from error
+
+
+def accepts(cls: Callable) -> list[str]:
+    """Names of the arguments that a class' `__init__` lists, without *args and **kwargs."""
+    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [p.name for p in parameters if p.kind in named]

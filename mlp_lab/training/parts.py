@@ -1,0 +1,122 @@
+"""From names to objects: the model, loss, metrics and optimizer that a config asks for."""
+
+import inspect
+from typing import Any
+
+import keras
+
+from mlp_lab import activations, initializers, registry
+from mlp_lab.config import Config
+from mlp_lab.data import Dataset
+from mlp_lab.errors import InputError
+from mlp_lab.models import GlassBox
+
+# 8-bit pixels to [0, 1].
+_PIXEL_SCALE = 1 / 255
+_MODEL_OPTIONS = ("hidden_units", "activation", "dropout", "kernel_initializer")
+
+
+def model(config: Config, dataset: Dataset) -> keras.Model:
+    """Makes the model; it is not built yet.
+
+    The model's `__init__` gets, of those it names: num_classes, input_scale (the
+    factor that maps pixels to [0, 1]) and the options hidden_units, activation,
+    dropout and kernel_initializer where they are set.
+
+    Raises:
+      InputError: it cannot be made, is no model with the explicit step, or has no
+        argument for an option that is set.
+    """
+    part = registry.parse("model", config.model)
+    cls = registry.locate(part)
+    if inspect.isclass(cls) and issubclass(cls, keras.Model) and not issubclass(cls, GlassBox):
+        raise InputError(
+            "model",
+            f"{config.model!r} is a keras.Model without the explicit step; write "
+            f"`class {cls.__name__}(mlp_lab.Model):`, or `class {cls.__name__}(mlp_lab.GlassBox, "
+            f"{cls.__bases__[0].__name__}):` to keep its base",
+        )
+    options = {
+        name: getattr(config, name) for name in _MODEL_OPTIONS if getattr(config, name) is not None
+    }
+    if inspect.isclass(cls):
+        for name in options:
+            if name not in registry.accepts(cls):
+                raise InputError(
+                    name,
+                    f"{config.model!r} takes no {name}; leave the flag out, or give its __init__ "
+                    f"an argument {name}",
+                )
+    if "activation" in options:
+        options["activation"] = _activation(options["activation"])
+    if "kernel_initializer" in options:
+        options["kernel_initializer"] = _initializer(options["kernel_initializer"])
+    offered = {"num_classes": dataset.num_classes, "input_scale": _PIXEL_SCALE, **options}
+    return registry.create(part, GlassBox, "a subclass of mlp_lab.Model", offered)
+
+
+def _activation(text: str) -> Any:
+    part = registry.parse("activation", text)
+    if ":" not in text and not part.arguments:
+        return activations.get(text)
+    found = registry.locate(part)
+    if inspect.isclass(found) or part.arguments:
+        return registry.create(part, keras.layers.Layer, "a function or a keras.layers.Layer", {})
+    if not callable(found):
+        raise InputError("activation", f"expected a function or a layer, got {text!r}")
+    return found
+
+
+def _initializer(text: str) -> keras.Initializer:
+    try:
+        return initializers.get(text)
+    except ValueError:
+        raise InputError(
+            "kernel_initializer",
+            f"no initializer {text!r}; write truncated_normal_0.1 or the name of a Keras "
+            "initializer, such as glorot_uniform, he_normal or zeros",
+        ) from None
+
+
+def loss(config: Config) -> keras.losses.Loss:
+    """Makes the loss; `InputError` if it cannot be made or is none."""
+    part = registry.parse("loss", config.loss)
+    offered = {"from_logits": config.from_logits}
+    return registry.create(part, keras.losses.Loss, "a subclass of keras.losses.Loss", offered)
+
+
+def metrics(config: Config, dataset: Dataset) -> list[keras.metrics.Metric]:
+    """Makes the metrics; `InputError` if one cannot be made, is none, or shares a name."""
+    offered = {"from_logits": config.from_logits, "num_classes": dataset.num_classes}
+    made: list[keras.metrics.Metric] = []
+    for text in config.metrics:
+        part = registry.parse("metrics", text)
+        kind = "a subclass of keras.metrics.Metric"
+        metric = registry.create(part, keras.metrics.Metric, kind, offered)
+        if metric.name in ("loss", *(other.name for other in made)):
+            raise InputError(
+                "metrics",
+                f"{text!r} is logged as {metric.name!r}, a name already taken; leave it out or "
+                "give it another, as in accuracy(name='second')",
+            )
+        made.append(metric)
+    return made
+
+
+def optimizer(config: Config) -> keras.optimizers.Optimizer:
+    """Makes the optimizer; `InputError` if it cannot be made or is none."""
+    part = registry.parse("optimizer", config.optimizer)
+    offered = {"learning_rate": config.learning_rate}
+    kind = keras.optimizers.Optimizer
+    return registry.create(part, kind, "a subclass of keras.optimizers.Optimizer", offered)
+
+
+def label_form(config: Config, chosen_loss: keras.losses.Loss) -> str:
+    """`"one_hot"` or `"integer"`: what --labels says, or what the loss states.
+
+    A loss of the user's own states it as a class attribute `label_form`; without
+    one it gets the labels as they are, integers.
+    """
+    if config.labels != "auto":
+        return config.labels
+    return getattr(chosen_loss, "label_form", "integer")

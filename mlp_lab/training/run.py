@@ -1,0 +1,164 @@
+"""One run, from a config to a trained, saved and recorded model."""
+
+import dataclasses
+import datetime
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from mlp_lab import data
+from mlp_lab.callbacks import TensorBoard
+from mlp_lab.config import Config
+from mlp_lab.data.pipeline import evaluation_batches, one_hot, training_batches
+from mlp_lab.errors import InputError
+from mlp_lab.training import parts, record
+from mlp_lab.training.checks import check_fit
+from mlp_lab.training.folder import MODEL, RunFolder
+
+FINISHED, DIVERGED, RUNNING, FAILED = "finished", "diverged", "running", "failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """What a run leaves: its folder, its model, every log after every epoch, its record."""
+
+    path: Path
+    model: keras.Model
+    history: dict[str, list[float]]
+    record: dict[str, Any]
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs were trained and every number stayed finite."""
+        return self.record["status"] == FINISHED
+
+
+def run(config: Config) -> Result:
+    """Trains a model as the config says, testing after every epoch.
+
+    Sets Keras' global random seed and dtype policy.
+
+    Raises:
+      InputError: something in the config cannot be done; nothing has been written.
+    """
+    folder = RunFolder(config)
+    dataset = data.load(config.dataset, config.data_source, config.data_dir, say=_say)
+    rows = len(dataset.x_train)
+    if config.batch_size > rows:
+        raise InputError(
+            "batch_size",
+            f"expected 1 to {rows}, the training samples of this data set, got {config.batch_size}",
+        )
+
+    keras.utils.set_random_seed(config.seed)
+    keras.config.set_dtype_policy(config.precision)
+    model = parts.model(config, dataset)
+    loss = parts.loss(config)
+    metrics = parts.metrics(config, dataset)
+    optimizer = parts.optimizer(config)
+    labels = parts.label_form(config, loss)
+    y_train, y_test = dataset.y_train, dataset.y_test
+    if labels == "one_hot":
+        y_train, y_test = (one_hot(y, dataset.num_classes) for y in (y_train, y_test))
+    few = slice(0, min(config.batch_size, 32))
+    batch = dataset.x_train[few], y_train[few]
+    check_fit(config, model, loss, metrics, labels, batch, dataset.num_classes)
+    model.compile(
+        optimizer=optimizer,
+        loss=loss,
+        metrics=metrics,
+        jit_compile=config.jit_compile,
+        run_eagerly=config.run_eagerly,
+    )
+
+    folder.create()
+    entry = _first_record(config, dataset, model)
+    folder.write_record(entry)
+    _say(
+        f"{dataset.name}: {rows:,} training and {len(dataset.x_test):,} test images from "
+        f"{dataset.origin.location}"
+    )
+    _say(f"{config.model}: {model.count_params():,} parameters, on {' '.join(entry['devices'])}")
+    _say(f"run: {folder.path}")
+    batches, steps = training_batches(
+        dataset.x_train, y_train, config.batch_size, shuffle=config.shuffle, seed=config.seed
+    )
+    try:
+        history = model.fit(
+            batches,
+            steps_per_epoch=steps,
+            epochs=config.epochs,
+            validation_data=evaluation_batches(dataset.x_test, y_test, config.batch_size),
+            shuffle=False,  # the batches come shuffled
+            callbacks=[TensorBoard(folder.path), keras.callbacks.TerminateOnNaN()],
+            verbose=_verbosity(config.verbose),
+        ).history
+        model.save(folder.path / MODEL)
+    except BaseException as error:
+        reason = f"{type(error).__name__}: {error}"
+        folder.write_record({**entry, "status": FAILED, "reason": reason, "ended": _now()})
+        raise
+    return _finish(folder, entry, model, history)
+
+
+def _first_record(config: Config, dataset: data.Dataset, model: keras.Model) -> dict[str, Any]:
+    return {
+        "status": RUNNING,
+        "started": _now(),
+        "command": sys.argv,
+        "config": dataclasses.asdict(config),
+        "seed": config.seed,
+        "data": {"name": dataset.name, **dataset.origin.as_record()},
+        "parameters": model.count_params(),
+        "versions": record.versions(),
+        "machine": record.machine(),
+        "devices": keras.distribution.list_devices(),
+    }
+
+
+def _finish(
+    folder: RunFolder,
+    entry: dict[str, Any],
+    model: keras.Model,
+    history: dict[str, list[float]],
+) -> Result:
+    """Writes the final record, says how it went, and returns the result."""
+    finite = all(math.isfinite(value) for values in history.values() for value in values)
+    status = FINISHED if finite else DIVERGED
+    entry = {
+        **entry,
+        "status": status,
+        "ended": _now(),
+        "epochs": len(next(iter(history.values()))),
+        "metrics": record.last(history),
+        "history": {name: [record.finite(v) for v in vs] for name, vs in history.items()},
+    }
+    folder.write_record(entry)
+    if finite:
+        final = "  ".join(f"{name} {values[-1]:.4f}" for name, values in sorted(history.items()))
+        _say(f"finished: {final}")
+    else:
+        _say(
+            "stopped: the loss is no longer a finite number; try a smaller --learning_rate, or "
+            "smaller initial weights (--kernel_initializer)"
+        )
+    _say(f"saved: {folder.path / MODEL}; look inside: tensorboard --logdir {folder.path.parent}")
+    return Result(folder.path, model, history, entry)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _verbosity(choice: str) -> int:
+    """Keras' number for it: 0 none, 1 a bar, 2 a line per epoch."""
+    if choice == "auto":
+        choice = "bar" if sys.stdout.isatty() else "line"
+    return {"none": 0, "bar": 1, "line": 2}[choice]

@@ -1,0 +1,26 @@
+"""What every test needs: known seeds, the default precision, no leftovers of Keras."""
+
+import keras
+import pytest
+from hypothesis import settings
+
+# The same examples on every machine and in every run: a failure can be repeated.
+settings.register_profile("lab", derandomize=True, deadline=None)
+settings.load_profile("lab")
+
+
+def pytest_configure(config):
+    # Keras 3.15 reads its variables through an `__array__` that NumPy 2 finds old.
+    config.addinivalue_line(
+        "filterwarnings",
+        "ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning",
+    )
+
+
+@pytest.fixture(autouse=True)
+def _same_start():
+    """Each test starts with the same seeds and float32, whatever ran before it."""
+    keras.utils.set_random_seed(0)
+    keras.config.set_dtype_policy("float32")
+    yield
+    keras.config.set_dtype_policy("float32")

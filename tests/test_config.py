@@ -1,0 +1,88 @@
+"""Options: one definition for flags and library, and back to a flagfile."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from process import ROOT
+
+from mlp_lab import flags
+from mlp_lab.config import Config
+from mlp_lab.errors import InputError
+
+OPTIONS = {
+    "dataset": st.sampled_from(["mnist", "fashion_mnist"]),
+    "data_source": st.sampled_from(["auto", "sample", "download"]),
+    "model": st.sampled_from(["mlp", "mlp(use_bias=False)", "my.models:Net(a=[1, 2], b='x,y')"]),
+    "hidden_units": st.none() | st.lists(st.integers(1, 4096), max_size=5).map(tuple),
+    "activation": st.none() | st.sampled_from(["tanh", "leaky_relu(alpha=0.3)", "mine:f"]),
+    "dropout": st.none() | st.floats(0, 1, exclude_max=True),
+    "kernel_initializer": st.none() | st.sampled_from(["zeros", "truncated_normal_0.1"]),
+    "loss": st.sampled_from(["mse", "binary_crossentropy", "mine:Loss(gamma=2.0)"]),
+    "from_logits": st.booleans(),
+    "labels": st.sampled_from(["auto", "one_hot", "integer"]),
+    "metrics": st.lists(
+        st.sampled_from(["accuracy", "mse", "a.b:C(k=(1, 2), s='(,')", "confusion"]), unique=True
+    ).map(tuple),
+    "optimizer": st.sampled_from(["adam", "sgd(momentum=0.9, nesterov=True)"]),
+    "learning_rate": st.floats(1e-30, 1e30),
+    "batch_size": st.integers(1, 10**9),
+    "epochs": st.integers(1, 10**9),
+    "shuffle": st.booleans(),
+    "seed": st.integers(0, 2**31 - 1),
+    "jit_compile": st.booleans(),
+    "log_dir": st.sampled_from(["logs", "/somewhere/else", "with space", "a=b"]),
+    "verbose": st.sampled_from(["bar", "none"]),
+}
+
+
+def test_every_option_is_drawn_or_left_out_on_purpose():
+    left_out = {"data_dir", "precision", "run_eagerly", "name", "overwrite"}
+    assert {field.name for field in dataclasses.fields(Config)} == {*OPTIONS, *left_out}
+
+
+@given(st.fixed_dictionaries({}, optional=OPTIONS))
+def test_flagfile_gives_the_config_again(options):
+    config = Config(**options)
+    assert flags.parse(flags.to_text(config).splitlines()) == config
+
+
+def test_flagfile_names_no_folder_of_its_own():
+    text = flags.to_text(Config(name="mine", overwrite=True))
+    assert "name=" not in text
+    assert "overwrite" not in text
+
+
+def test_defaults_are_the_shipped_configuration():
+    config = flags.parse([f"--flagfile={ROOT}/configs/fashion_mnist.flags"])
+    defaults = dataclasses.replace(Config(), hidden_units=(256, 128, 64, 32), activation="relu")
+    assert config == defaults == flags.parse(flags.to_text(config).splitlines())
+
+
+def test_later_flags_win(tmp_path):
+    (tmp_path / "a.flags").write_text("--epochs=3\n\n# a comment\n--batch_size=7\n")
+    config = flags.parse([f"--flagfile={tmp_path}/a.flags", "--epochs=4"])
+    assert (config.epochs, config.batch_size) == (4, 7)
+    assert flags.parse(["--epochs=4", f"--flagfile={tmp_path}/a.flags"]).epochs == 3
+
+
+def test_config_checks_like_the_flags():
+    assert Config(hidden_units=[3, 4]).hidden_units == (3, 4)
+    with pytest.raises(InputError, match="--epochs: expected a whole number of at least 1, got 0"):
+        Config(epochs=0)
+    with pytest.raises(InputError, match="--seed: .*got True"):
+        Config(seed=True)
+    with pytest.raises(InputError, match="--shuffle: expected true or false, got 1"):
+        Config(shuffle=1)
+    with pytest.raises(InputError, match="--learning_rate: .*got '0.1'"):
+        Config(learning_rate="0.1")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Config().epochs = 2
+
+
+def test_every_flag_is_in_the_help():
+    text = flags.help_text("train.py")
+    for field in dataclasses.fields(Config):
+        assert f"--{field.name}=" in text or f"--[no]{field.name}\n" in text
+    assert max(len(line) for line in text.splitlines()) <= 100

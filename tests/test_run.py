@@ -1,0 +1,270 @@
+"""Whole runs: train.py as a process, and what it leaves in the run's folder."""
+
+import json
+import os
+import shutil
+import socket
+import sys
+import time
+from pathlib import Path
+
+import events
+import numpy as np
+import pytest
+from process import ROOT, train
+
+import mlp_lab
+from mlp_lab import data
+from mlp_lab.data.pipeline import evaluation_batches, one_hot
+
+FASHION = "--flagfile=configs/fashion_mnist.flags"
+SAMPLE = "--data_source=sample"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory):
+    return tmp_path_factory.mktemp("logs")
+
+
+def succeed(*arguments, home, **kwargs):
+    done = train(*arguments, home=home, **kwargs)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def record(run: Path) -> dict:
+    return json.loads((run / "run.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def first(home, logs):
+    """The shipped configuration, two epochs on the sample, with no network and no cache."""
+    started = time.monotonic()
+    out = succeed(FASHION, "--epochs=2", f"--log_dir={logs}", "--name=first", home=home)
+    return logs / "first", out, time.monotonic() - started
+
+
+def test_console_tells_what_happens(first):
+    run, out, _ = first
+    assert "using the bundled sample: 7,000 training and 2,000 test images" in out
+    assert "244,522 parameters" in out
+    assert "Epoch 1/2" in out
+    assert "val_accuracy" in out
+    assert f"run: {run}" in out
+    assert f"tensorboard --logdir {run.parent}" in out
+
+
+def test_falling_back_without_a_network_takes_seconds(first):
+    # Loading TensorFlow and two epochs included; a download's time-out would be minutes.
+    assert first[2] < 60
+
+
+def test_folder_holds_flags_record_events_and_model(first):
+    run, _, _ = first
+    assert sorted(path.name for path in run.iterdir()) == [
+        "flags.txt",
+        "model.keras",
+        "run.json",
+        "train",
+        "validation",
+    ]
+
+
+def test_record(first):
+    entry = record(first[0])
+    assert entry["status"] == "finished"
+    assert entry["parameters"] == 244_522
+    assert entry["seed"] == 0
+    assert entry["epochs"] == 2
+    assert entry["versions"]["mlp_lab"] == mlp_lab.__version__
+    assert entry["versions"]["tensorflow"].startswith("2.")
+    source = entry["data"]
+    assert source["kind"] == "sample"
+    assert source["published"] is False
+    assert any("bundled sample" in note for note in source["notes"])
+    checksums = data.load("fashion_mnist", "sample", say=str).origin.as_record()["sha256"]
+    assert source["sha256"] == checksums
+    names = ("accuracy", "loss", "mean_squared_error")
+    assert set(entry["metrics"]) == {*names, *(f"val_{name}" for name in names)}
+    assert entry["metrics"]["val_accuracy"] > 0.7
+    assert entry["metrics"]["loss"] == entry["history"]["loss"][-1]
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_scalars_are_the_history_by_tag_step_and_value(first, part):
+    run, _, _ = first
+    found = events.read(run / part)
+    history = record(run)["history"]
+    prefix = "" if part == "train" else "val_"
+    for name in ("accuracy", "loss", "mean_squared_error"):
+        curve = found[f"epoch_{name}"]
+        assert list(curve) == [0, 1]
+        np.testing.assert_allclose(list(curve.values()), history[prefix + name], rtol=1e-6)
+    if part == "train":
+        np.testing.assert_allclose(found["epoch_learning_rate"][1], 0.001, rtol=1e-6)
+
+
+def test_histograms_hold_every_weight(first):
+    run, _, _ = first
+    found = events.read(run / "train")
+    model = mlp_lab.load_model(run / "model.keras")
+    histograms = {tag: steps for tag, steps in found.items() if tag.endswith("histogram")}
+    assert len(histograms) == len(model.weights) == 10
+    for layer in model.layers:
+        for weight in layer.weights:
+            (tag,) = (t for t in histograms if layer.name in t and weight.name in t)
+            assert list(histograms[tag]) == [0, 1]
+            # Rows of (left, right, count): the last epoch's are the saved weights.
+            bins = histograms[tag][1]
+            values = weight.numpy()
+            assert bins[:, 2].sum() == values.size
+            np.testing.assert_allclose([bins[0, 0], bins[-1, 1]], [values.min(), values.max()])
+
+
+def test_saved_model_has_the_recorded_metrics(first):
+    run, _, _ = first
+    model = mlp_lab.load_model(run / "model.keras")
+    sample = data.load("fashion_mnist", "sample", say=str)
+    batches = evaluation_batches(sample.x_test, one_hot(sample.y_test, 10), 128)
+    results = model.evaluate(batches, verbose=0, return_dict=True)
+    for name, value in results.items():
+        np.testing.assert_allclose(value, record(run)["metrics"][f"val_{name}"], rtol=1e-5)
+
+
+def test_flags_txt_runs_it_again_bit_for_bit(first, home, logs):
+    run, _, _ = first
+    out = succeed(f"--flagfile={run}/flags.txt", home=home)
+    (again,) = (path for path in logs.iterdir() if path.name.startswith("fashion_mnist-"))
+    assert f"run: {again}" in out
+    assert (again / "flags.txt").read_text() == (run / "flags.txt").read_text()
+    assert record(again)["history"] == record(run)["history"]
+    weights, expected = (mlp_lab.load_model(p / "model.keras").get_weights() for p in (again, run))
+    for ours, theirs in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    shutil.rmtree(again)
+
+
+def test_existing_run_is_refused_then_overwritten_on_demand(first, home, logs):
+    copy = logs / "copy"
+    shutil.copytree(first[0], copy)
+    arguments = [SAMPLE, f"--log_dir={logs}", "--name=copy", "--epochs=1", "--hidden_units=8"]
+    refused = train(*arguments, home=home)
+    assert refused.returncode == 2
+    assert "--overwrite" in refused.stderr
+    assert record(copy) == record(first[0])
+    # A run that cannot start must not delete the old one either.
+    assert train(*arguments, "--overwrite", "--batch_size=9999", home=home).returncode == 2
+    assert record(copy) == record(first[0])
+    succeed(*arguments, "--overwrite", home=home)
+    assert record(copy)["config"]["hidden_units"] == [8]
+    assert len(list((copy / "train").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [("train.py",), ("-m", "mlp_lab"), (os.path.join(os.path.dirname(sys.executable), "mlp-lab"),)],
+    ids=["train.py", "python -m mlp_lab", "mlp-lab"],
+)
+def test_entries_show_the_same_help(entry, home):
+    done = train("--help", home=home, entry=entry)
+    assert done.returncode == 0
+    usage, _, rest = done.stdout.partition("\n")
+    name = "python -m mlp_lab" if entry[0] == "-m" else Path(entry[-1]).name
+    assert usage == f"usage: {name} [--flagfile=PATH] [--FLAG=VALUE ...]"
+    assert rest == train("--help", home=home).stdout.partition("\n")[2]
+    for flag in ("--dataset=CHOICE", "--learning_rate=RATE", "--[no]shuffle", "--flagfile=PATH"):
+        assert flag in rest
+    assert train("--version", home=home, entry=entry).stdout == f"mlp_lab {mlp_lab.__version__}\n"
+
+
+# A model, a loss and a metric from examples/, and other ways through the same code.
+RUNS = {
+    "model": ["--model=examples.residual_mlp:ResidualMLP(depth=2)"],
+    "loss": ["--loss=examples.focal_loss:FocalLoss(gamma=1.5)"],
+    "metric": ["--metrics=accuracy,examples.top_k:TopK(k=2)"],
+    "sparse": ["--loss=sparse_categorical_crossentropy", "--metrics=accuracy,class_accuracy"],
+    "binary": ["--loss=binary_crossentropy", "--activation=leaky_relu(alpha=0.1)", "--dropout=0.1"],
+    "softmax": ["--model=mlp(output_activation='softmax')", "--nofrom_logits"],
+    "keras": [
+        "--loss=keras.losses:CategoricalCrossentropy",
+        "--labels=one_hot",
+        "--activation=keras.activations:gelu",
+        "--optimizer=sgd(momentum=0.9)",
+        "--learning_rate=0.05",
+        "--kernel_initializer=he_normal",
+    ],
+    "float16": ["--precision=mixed_float16", "--jit_compile"],
+    "eager": ["--run_eagerly", "--hidden_units=", "--batch_size=500", "--verbose=bar"],
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_run_learns(name, home, logs):
+    arguments = [SAMPLE, f"--log_dir={logs}", f"--name={name}", "--epochs=1", *RUNS[name]]
+    succeed(*arguments, home=home)
+    entry = record(logs / name)
+    assert entry["status"] == "finished"
+    assert entry["metrics"]["val_accuracy"] > 0.5  # chance is 0.1
+    if name == "metric":
+        assert entry["metrics"]["val_accuracy"] < entry["metrics"]["val_top_k"] < 1
+    if name in ("model", "loss", "metric"):
+        sys.path.insert(0, str(ROOT))
+        try:
+            module = {"model": "residual_mlp", "loss": "focal_loss", "metric": "top_k"}[name]
+            __import__(f"examples.{module}")
+            mlp_lab.load_model(logs / name / "model.keras")
+        finally:
+            sys.path.remove(str(ROOT))
+
+
+def test_examples_stay_short():
+    for name in ("residual_mlp", "focal_loss", "top_k"):
+        lines = (ROOT / "examples" / f"{name}.py").read_text().split('"""', 2)[2].splitlines()
+        code = [line for line in lines if line.strip() and not line.startswith("import")]
+        assert len(code) < 20, name
+
+
+def test_raw_descent_configuration_trains(home, logs):
+    flagfile = "--flagfile=configs/mnist_mse.flags"
+    succeed(flagfile, SAMPLE, f"--log_dir={logs}", "--name=mse", "--epochs=2", home=home)
+    entry = record(logs / "mse")
+    assert entry["parameters"] == 784 * 256 + 256 + 256 * 128 + 128 + 128 * 10 + 10
+    assert entry["history"]["val_loss"][1] < entry["history"]["val_loss"][0]
+
+
+def test_diverged_run_is_said_recorded_and_fails(home, logs):
+    arguments = ["--loss=mean_squared_error", "--learning_rate=1e9", "--optimizer=gradient_descent"]
+    done = train(
+        SAMPLE, f"--log_dir={logs}", "--name=diverged", "--metrics=accuracy", "--epochs=3",
+        *arguments, home=home,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "no longer a finite number" in done.stdout
+    assert "--learning_rate" in done.stdout
+    entry = record(logs / "diverged")
+    assert entry["status"] == "diverged"
+    assert entry["epochs"] == 1
+
+
+def test_a_network_that_never_answers_costs_seconds(home, logs):
+    with socket.create_server(("127.0.0.1", 0)) as black_hole:
+        address = f"http://127.0.0.1:{black_hole.getsockname()[1]}"
+        env = {
+            **os.environ,
+            "HOME": str(home),
+            "http_proxy": address,
+            "https_proxy": address,
+            "no_proxy": "",
+        }
+        started = time.monotonic()
+        out = succeed(
+            f"--log_dir={logs}", "--name=hole", "--epochs=1", "--dataset=mnist", home=home, env=env
+        )
+    assert "using the bundled sample" in out
+    assert time.monotonic() - started < 60
