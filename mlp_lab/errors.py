@@ -38,5 +38,10 @@ def near_miss(name: str, names: Iterable[str]) -> str:
       `" (did you mean 'mnist'?)"`, or `""` when nothing is close.
     """
     plain = {known.lower().replace("-", "_"): known for known in names}
-    close = difflib.get_close_matches(name.lower().replace("-", "_"), plain, n=1)
-    return f" (did you mean '{plain[close[0]]}'?)" if close else ""
+    name = name.lower().replace("-", "_")
+    close = difflib.get_close_matches(name, plain, n=3)
+    if not close:
+        return ""
+    # Two letters swapped is the likeliest slip: "adma" is adam rather than adamax.
+    best = next((known for known in close if sorted(known) == sorted(name)), close[0])
+    return f" (did you mean '{plain[best]}'?)"

@@ -41,6 +41,7 @@ FLAGS = {
     "--loss=mean_squared_eror": ["--loss", "did you mean 'mean_squared_error'", "module:Class"],
     "--activation=rleu": ["--activation", "'rleu'", "did you mean 'relu'", "leaky_relu"],
     "--optimizer=sdg": ["--optimizer", "'sdg'", "did you mean 'sgd'", "gradient_descent"],
+    "--optimizer=adma": ["--optimizer", "did you mean 'adam'?"],
     "--metrics=acuracy": ["--metrics", "no metric 'acuracy'", "did you mean 'accuracy'"],
     "--metrics=accuracy(": ["--metrics", "cannot read 'accuracy('"],
     "--optimizer=adam(0.9)": ["--optimizer", "arguments need names", "name=value"],

@@ -71,11 +71,11 @@ def test_config_checks_like_the_flags():
     assert Config(hidden_units=[3, 4]).hidden_units == (3, 4)
     with pytest.raises(InputError, match="--epochs: expected a whole number of at least 1, got 0"):
         Config(epochs=0)
-    with pytest.raises(InputError, match="--seed: .*got True"):
+    with pytest.raises(InputError, match=r"--seed: .*got True"):
         Config(seed=True)
     with pytest.raises(InputError, match="--shuffle: expected true or false, got 1"):
         Config(shuffle=1)
-    with pytest.raises(InputError, match="--learning_rate: .*got '0.1'"):
+    with pytest.raises(InputError, match=r"--learning_rate: .*got '0.1'"):
         Config(learning_rate="0.1")
     with pytest.raises(dataclasses.FrozenInstanceError):
         Config().epochs = 2

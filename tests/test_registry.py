@@ -61,7 +61,7 @@ def test_split_is_the_inverse_of_join(parts):
     "text", ["", "a:b:c", "a b", "mse)", "a:B(c=1", "a:B(1)", "a:B(c=f())", "a:B(**{})", "a:B()()"]
 )
 def test_unreadable_texts_are_refused(text):
-    with pytest.raises(InputError, match="^--loss: "):
+    with pytest.raises(InputError, match=r"^--loss: "):
         registry.parse("loss", text)
 
 

@@ -3,7 +3,9 @@
 import json
 import os
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import events
 import numpy as np
 import pytest
-from process import ROOT, train
+from process import ROOT, environment, train
 
 import mlp_lab
 from mlp_lab import data
@@ -250,6 +252,22 @@ def test_diverged_run_is_said_recorded_and_fails(home, logs):
     entry = record(logs / "diverged")
     assert entry["status"] == "diverged"
     assert entry["epochs"] == 1
+
+
+def test_interrupted_run_is_recorded(home, logs):
+    arguments = [SAMPLE, f"--log_dir={logs}", "--name=interrupted", "--epochs=10000"]
+    process = subprocess.Popen(
+        [sys.executable, "train.py", *arguments],
+        cwd=ROOT, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    for line in process.stdout:
+        if line.startswith("Epoch 3/"):
+            break
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert stderr == "train.py: interrupted\n"
+    assert record(logs / "interrupted")["status"] == "interrupted"
 
 
 def test_a_network_that_never_answers_costs_seconds(home, logs):

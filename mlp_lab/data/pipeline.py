@@ -28,6 +28,9 @@ def training_batches(
     (seed, epoch) alone: epoch 7 of a resumed run sees what epoch 7 of an
     uninterrupted one does. The last batch of an epoch holds what is left over.
 
+    (`keras.Model.fit` on arrays does not do this: after `keras.utils.set_random_seed`
+    it repeats the first epoch's order in every epoch, Keras 3.15.)
+
     Args:
       x: samples, [n, ...].
       y: labels, [n, ...].

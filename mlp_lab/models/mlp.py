@@ -66,14 +66,16 @@ class MLP(Model):
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         self.input_scale = input_scale
 
-        self.scale = keras.layers.Rescaling(input_scale, name="scale")
-        self.flatten = keras.layers.Flatten(name="flatten")
+        # The layers compute in the model's precision, also where it is not the default one.
+        dtype = self.dtype_policy
+        self.scale = keras.layers.Rescaling(input_scale, name="scale", dtype=dtype)
+        self.flatten = keras.layers.Flatten(name="flatten", dtype=dtype)
         self.hidden = [
             self._dense(units, self.activation, f"hidden_{i}")
             for i, units in enumerate(self.hidden_units, start=1)
         ]
         self.dropouts = [
-            keras.layers.Dropout(dropout, name=f"dropout_{i}")
+            keras.layers.Dropout(dropout, name=f"dropout_{i}", dtype=dtype)
             for i in range(1, len(self.hidden) + 1)
             if dropout
         ]
@@ -89,6 +91,7 @@ class MLP(Model):
             kernel_regularizer=self.kernel_regularizer,
             bias_regularizer=self.bias_regularizer,
             name=name,
+            dtype=self.dtype_policy,
         )
 
     def call(self, inputs):

@@ -18,7 +18,8 @@ from mlp_lab.training import parts, record
 from mlp_lab.training.checks import check_fit
 from mlp_lab.training.folder import MODEL, RunFolder
 
-FINISHED, DIVERGED, RUNNING, FAILED = "finished", "diverged", "running", "failed"
+RUNNING, FINISHED, DIVERGED = "running", "finished", "diverged"
+INTERRUPTED, FAILED = "interrupted", "failed"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,8 +99,9 @@ def run(config: Config) -> Result:
         ).history
         model.save(folder.path / MODEL)
     except BaseException as error:
+        status = INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
         reason = f"{type(error).__name__}: {error}"
-        folder.write_record({**entry, "status": FAILED, "reason": reason, "ended": _now()})
+        folder.write_record({**entry, "status": status, "reason": reason, "ended": _now()})
         raise
     return _finish(folder, entry, model, history)
 
