@@ -1,0 +1,91 @@
+"""What Keras and TensorFlow do that the lab works around; these fail when they change."""
+
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from process import environment
+
+import mlp_lab
+
+
+def given_depth(base):
+    class Net(base):
+        def __init__(self, depth=1, **kwargs):
+            super().__init__(**kwargs)
+            self.layers_ = [keras.layers.Dense(2) for _ in range(depth)]
+
+        def call(self, inputs):
+            for layer in self.layers_:
+                inputs = layer(inputs)
+            return inputs
+
+    return Net
+
+
+def test_automatic_config_holds_what_was_given():
+    assert given_depth(keras.Model)(depth=3).get_config()["depth"] == 1, "Keras mended it"
+    net = given_depth(mlp_lab.Model)(depth=3)
+    assert net.get_config()["depth"] == 3
+    assert len(type(net).from_config(net.get_config()).layers_) == 3
+
+
+def test_model_stays_a_base_class_whatever_it_is_given():
+    inputs = keras.Input((2,))
+    outputs = keras.layers.Dense(1)(inputs)
+
+    class Mutable(mlp_lab.GlassBox, keras.Model):
+        pass
+
+    bases = Mutable.__bases__
+    Mutable(inputs, outputs)
+    assert Mutable.__bases__ != bases, "Keras leaves the class as it was"
+
+    bases = mlp_lab.Model.__bases__
+    with pytest.raises(TypeError, match="expected no inputs and outputs"):
+        mlp_lab.Model(inputs, outputs)
+    assert mlp_lab.Model.__bases__ == bases
+
+
+def test_loss_tracker_is_the_first_metric_named_loss():
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile(loss="mse", metrics=[keras.metrics.MeanAbsoluteError(name="other")])
+    model.train_on_batch(np.zeros((2, 3)), np.ones((2, 1)))
+    tracker = next(metric for metric in model.metrics if metric.name == "loss")
+    assert tracker is model.metrics[0]
+    assert isinstance(tracker, keras.metrics.Mean)
+    np.testing.assert_allclose(tracker.result(), 1.0)
+
+
+def run(script, home):
+    command = [sys.executable, "-c", script]
+    env = environment(home)
+    return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+
+def test_loading_tensorflow_writes_lines_that_quiet_import_holds_back(tmp_path):
+    loud = run("import os; os.environ['TF_CPP_MIN_LOG_LEVEL'] = '3'; import tensorflow", tmp_path)
+    assert loud.stderr != "", "TensorFlow keeps quiet now"
+    script = "from mlp_lab.quiet import quiet_import\nwith quiet_import():\n    import tensorflow\n"
+    done = run(script + "import sys; print('after', file=sys.stderr)", tmp_path)
+    assert done.stderr == "after\n"
+
+
+def test_quiet_import_shows_what_it_held_back_when_loading_fails(tmp_path):
+    script = (
+        "import os\nfrom mlp_lab.quiet import quiet_import\n"
+        "with quiet_import():\n    os.write(2, b'the reason'); import nowhere\n"
+    )
+    done = run(script, tmp_path)
+    assert done.returncode == 1
+    assert "the reason" in done.stderr
+    assert "ModuleNotFoundError" in done.stderr
+
+
+def test_another_backend_is_refused(tmp_path):
+    script = "import keras; keras.backend.backend = lambda: 'jax'; import mlp_lab.models"
+    done = run(script, tmp_path)
+    assert done.returncode == 1
+    assert "set KERAS_BACKEND=tensorflow before Keras is imported" in done.stderr
