@@ -87,6 +87,7 @@ class Dense(keras.layers.Layer):
     def call(self, inputs):
         outputs = ops.matmul(inputs, self.kernel)
         if self.bias is not None:
+            # Not ops.add: TensorFlow's BiasAdd sums its gradient in the outputs' few bits.
             outputs = outputs + self.bias
         if self.activation is not None:
             outputs = self.activation(outputs)

@@ -113,6 +113,16 @@ def test_gradient_equals_formula_and_differences(shape):
     assert_close(tape_gradient(lambda v: upstream * layer(v), x), dx, "float64")
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_bias_gradient_is_exact_in_half_precision(policy):
+    """1,000 rows of 1 sum to 1,000, which counting in bfloat16 misses by far."""
+    layer = layers.Dense(3, dtype=policy)
+    layer.build((None, 4))
+    with tf.GradientTape() as tape:
+        value = tf.reduce_sum(tf.cast(layer(np.ones((1000, 4), "float32")), "float32"))
+    np.testing.assert_array_equal(tape.gradient(value, layer.bias.value), [1000] * 3)
+
+
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 def test_regularizers_add_the_same_losses(policy):
     options = {

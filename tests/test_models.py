@@ -50,14 +50,14 @@ def make_mlp():
     return mlp_lab.MLP((8, 6), CLASSES, dropout=0.3, kernel_regularizer="l2", input_scale=0.5)
 
 
-def make_plain_mlp():
+def make_plain_mlp(dense=keras.layers.Dense):
     """The same network in Keras' own words."""
     h = inputs = keras.Input((FEATURES,))
     h = keras.layers.Rescaling(0.5)(h)
     for units in (8, 6):
-        h = keras.layers.Dense(units, "relu", kernel_regularizer="l2")(h)
+        h = dense(units, "relu", kernel_regularizer="l2")(h)
         h = keras.layers.Dropout(0.3)(h)
-    return keras.Model(inputs, keras.layers.Dense(CLASSES, kernel_regularizer="l2")(h))
+    return keras.Model(inputs, dense(CLASSES, kernel_regularizer="l2")(h))
 
 
 def data(seed=0, rows=ROWS):
@@ -76,8 +76,8 @@ def make_optimizer(name, ours):
 def compile_pair(ours, theirs, mode="graph", optimizer="descent", steps=1):
     for model, own in ((ours, True), (theirs, False)):
         accuracy = metrics.Accuracy if own else keras.metrics.SparseCategoricalAccuracy
-        # In half precision a last bit of the loss becomes 1% of a gradient: there both
-        # have our loss, and Keras' metric would be computed in the outputs' few bits.
+        # In half precision one last bit becomes 1% of a gradient, and Keras' metrics are
+        # computed in the outputs' few bits: there both have our parts, and differ in the step.
         own = own or model.dtype_policy.name != "float32"
         losses_of, metrics_of = (losses, metrics) if own else (keras.losses, keras.metrics)
         model.compile(
@@ -144,17 +144,17 @@ RUNS = [
 def test_training_equals_plain_keras(mode, optimizer, policy, steps, source, weights, kind):
     """A whole run: weights, optimizer state and history."""
     keras.config.set_dtype_policy(policy)
+    dense = keras.layers.Dense if policy == "float32" else layers.Dense  # see compile_pair
     if kind == "mlp":
-        ours, theirs = make_mlp(), make_plain_mlp()
+        ours, theirs = make_mlp(), make_plain_mlp(dense)
     else:
-        ours = make_net(mlp_lab.Model, layers.Dense)
-        theirs = make_net(keras.Model, keras.layers.Dense)
+        ours, theirs = make_net(mlp_lab.Model, layers.Dense), make_net(keras.Model, dense)
     same_start(ours, theirs)
     start = ours.get_weights()
     compile_pair(ours, theirs, mode, optimizer, steps)
     x, y, weight = data()
     x_val, y_val, weight_val = data(1, 40)
-    options = {"epochs": 2, "shuffle": False, "verbose": 0, "validation_batch_size": 16}
+    options = {"epochs": 2, "shuffle": False, "verbose": 0, "validation_batch_size": 20}
     options["validation_data"] = (x_val, y_val, weight_val)
     weight = weight if weights == "sample" else None
     if weights == "class":
@@ -179,6 +179,8 @@ def test_training_equals_plain_keras(mode, optimizer, policy, steps, source, wei
     assert int(ours.optimizer.iterations) in ((16,) if policy != "mixed_float16" else range(12, 17))
     # The run is one that could have shown a difference.
     assert all(np.abs(a - b).max() > 1e-3 for a, b in zip(start, ours.get_weights(), strict=True))
+    if mode == "jit":
+        return  # each of the following would be compiled again; graph and eager have done it
     evaluated = [
         m.evaluate(x, y, verbose=0, return_dict=True, batch_size=32) for m in (ours, theirs)
     ]
@@ -226,7 +228,7 @@ def test_loss_of_an_epoch_is_weighted_by_batch_size():
     assert model.evaluate(x, y, batch_size=32, verbose=0) == pytest.approx(1.32)
 
 
-@pytest.mark.parametrize("mode", ["eager", "graph", "jit"])
+@pytest.mark.parametrize("mode", ["eager", "graph"])
 def test_single_batch_methods_equal_plain_keras(mode):
     ours = make_net(mlp_lab.Model, layers.Dense)
     theirs = make_net(keras.Model, keras.layers.Dense)
@@ -258,9 +260,9 @@ class Clipped(mlp_lab.GlassBox, keras.Sequential):
         return [tf.clip_by_value(g, -self.bound, self.bound) for g in gradients]
 
 
-def clipped(bound=0.05, mode="graph", optimizer=None):
-    model = Clipped([keras.Input((FEATURES,)), layers.Dense(4, "tanh"), layers.Dense(CLASSES)])
-    model.bound = bound
+def clipped(mode, optimizer=None, hidden=(4,)):
+    stack = [layers.Dense(units, "tanh") for units in hidden]
+    model = Clipped([keras.Input((FEATURES,)), *stack, layers.Dense(CLASSES)])
     model.seen = [tf.Variable(tf.zeros(w.shape)) for w in model.trainable_weights]
     model.compile(
         optimizer or optimizers.GradientDescent(0.5),
@@ -279,7 +281,7 @@ def test_transform_gradients_sees_them_unscaled_and_decides(policy, mode):
         optimizer = optimizers.GradientDescent(0.5, loss_scale_factor=8.0)
     else:
         keras.config.set_dtype_policy(policy)
-    model = clipped(mode=mode, optimizer=optimizer)
+    model = clipped(mode, optimizer)
     x, y, weight = data(rows=32)
     before = model.get_weights()
     model.train_on_batch(x, y, sample_weight=weight)
@@ -306,12 +308,13 @@ def test_transform_gradients_sees_them_unscaled_and_decides(policy, mode):
 def test_overflow_skips_the_step_though_gradients_are_clipped(mode):
     """A clipped infinity looks finite; the optimizer must still lower the loss scale."""
     keras.config.set_dtype_policy("mixed_float16")
-    model = clipped(mode=mode)
-    x, y, _ = data(rows=32)
+    # One row and one layer: every gradient is infinite. More would add up to NaN somewhere.
+    model = clipped(mode, hidden=())
+    x, y, _ = data(rows=1)
     start = model.get_weights()
-    huge = np.full(32, 1e3, "float32")  # times the loss scale: beyond float16
+    huge = np.full(1, 1e3, "float32")  # times the loss scale: beyond float16
     model.train_on_batch(x, y, sample_weight=huge)
-    assert not all(np.isfinite(seen).all() for seen in model.seen)
+    assert all(np.isinf(seen).all() for seen in model.seen)
     for old, new in zip(start, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     scale = float(model.optimizer.dynamic_scale)
@@ -325,7 +328,7 @@ def test_overflow_skips_the_step_though_gradients_are_clipped(mode):
 
 def test_overflow_is_handled_as_in_plain_keras():
     keras.config.set_dtype_policy("mixed_float16")
-    ours, theirs = make_mlp(), make_plain_mlp()
+    ours, theirs = make_mlp(), make_plain_mlp(layers.Dense)
     same_start(ours, theirs)
     compile_pair(ours, theirs)
     x, y, weight = data()
@@ -375,6 +378,26 @@ def test_model_without_weights_to_train():
     model.compile(optimizers.GradientDescent(), losses.MeanSquaredError())
     logs = model.fit(np.zeros((6, 2)), np.full((6, 2), 2.0), verbose=0).history
     assert logs["loss"] == [4.0]
+
+
+def test_an_input_may_be_none():
+    """An optional input that is left out does not tell the batch size; the next one does."""
+
+    class Net(mlp_lab.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1, kernel_initializer="ones")
+
+        def call(self, inputs):
+            extra, x = inputs
+            return self.dense(x if extra is None else x + extra)
+
+    net = Net()
+    net.compile(keras.optimizers.SGD(0.0), losses.MeanSquaredError(), run_eagerly=True)
+    for rows, value in ((3, 1.0), (1, 2.0)):
+        x = tf.fill((rows, 1), value)
+        logs = net.train_step(((None, x), tf.zeros((rows, 1))))
+    assert float(logs["loss"]) == (3 * 1 + 1 * 4) / 4
 
 
 def test_frozen_weights_stay():
@@ -461,8 +484,10 @@ class TestGlassBox:
 
         return Net()
 
-    @pytest.mark.parametrize("kind", ["sequential", "functional", "subclass"])
-    @pytest.mark.parametrize("jit", [False, True])
+    @pytest.mark.parametrize(
+        ("kind", "jit"),
+        [("sequential", False), ("functional", False), ("subclass", False), ("functional", True)],
+    )
     def test_any_kind_of_keras_model_equals_plain_keras(self, kind, jit):
         model = getattr(self, kind)()
         assert type(model).train_step is mlp_lab.GlassBox.train_step
@@ -598,8 +623,10 @@ class TestMLP:
         with pytest.raises(ValueError, match=words):
             mlp_lab.MLP(**options)
 
-    @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
-    @pytest.mark.parametrize("activation", ["relu", "gelu", "layer"])
+    @pytest.mark.parametrize(
+        ("policy", "activation"),
+        [("float32", "relu"), ("float32", "layer"), ("mixed_float16", "gelu")],
+    )
     def test_saved_and_loaded(self, tmp_path, policy, activation):
         model = mlp_lab.MLP(
             (6, 4),

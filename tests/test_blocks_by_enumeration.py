@@ -1,0 +1,346 @@
+"""Every public class of the building blocks, found by looking: a new one is tested at once."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from blocks import TOLERANCE, numpy64, own_classes
+
+import mlp_lab
+from mlp_lab import activations, initializers, layers, losses, metrics, models, optimizers
+
+MODULES = (activations, initializers, layers, losses, metrics, optimizers, models)
+CLASSES = {
+    f"{module.__name__.removeprefix('mlp_lab.')}.{name}": value
+    for module in MODULES
+    for name, value in own_classes(module).items()
+}
+FEATURES, OUTPUTS = 4, 3
+
+
+@keras.saving.register_keras_serializable("tests")
+class Linear(mlp_lab.Model):
+    """What a user would write."""
+
+    def __init__(self, outputs=OUTPUTS, **kwargs):
+        super().__init__(**kwargs)
+        self.outputs_ = outputs
+        self.dense = layers.Dense(outputs)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+    def get_config(self):
+        return {**super().get_config(), "outputs": self.outputs_}
+
+
+@keras.saving.register_keras_serializable("tests")
+class Stack(mlp_lab.GlassBox, keras.Sequential):
+    """The mix-in before a Keras class."""
+
+
+# How to make one of each class, with arguments that are not the defaults where it has some.
+EXAMPLES = {
+    "activations.LeakyReLU": lambda: activations.LeakyReLU(0.3),
+    "activations.ReLU": activations.ReLU,
+    "activations.Sigmoid": activations.Sigmoid,
+    "activations.Softmax": lambda: activations.Softmax(axis=1),
+    "activations.Tanh": activations.Tanh,
+    "layers.Dense": lambda: layers.Dense(
+        OUTPUTS,
+        "leaky_relu",
+        kernel_initializer="truncated_normal_0.1",
+        kernel_regularizer="l2",
+        bias_constraint="max_norm",
+    ),
+    "losses.BinaryCrossentropy": lambda: losses.BinaryCrossentropy(True, "sum", name="b"),
+    "losses.CategoricalCrossentropy": lambda: losses.CategoricalCrossentropy(True),
+    "losses.MeanSquaredError": lambda: losses.MeanSquaredError("sum", name="m"),
+    "losses.SparseCategoricalCrossentropy": lambda: losses.SparseCategoricalCrossentropy(True),
+    "metrics.Accuracy": lambda: metrics.Accuracy(name="a"),
+    "metrics.BinaryCrossentropy": lambda: metrics.BinaryCrossentropy(True),
+    "metrics.CategoricalCrossentropy": lambda: metrics.CategoricalCrossentropy(True, name="c"),
+    "metrics.ConfusionCounts": lambda: metrics.ConfusionCounts(OUTPUTS),
+    "metrics.MeanSquaredError": metrics.MeanSquaredError,
+    "metrics.PerClassAccuracy": lambda: metrics.PerClassAccuracy(OUTPUTS),
+    "metrics.SparseCategoricalCrossentropy": lambda: metrics.SparseCategoricalCrossentropy(True),
+    "optimizers.GradientDescent": lambda: optimizers.GradientDescent(0.5, clipnorm=1.0),
+    "models.GlassBox": lambda: Stack([layers.Dense(OUTPUTS)]),
+    "models.MLP": lambda: mlp_lab.MLP((5,), OUTPUTS, "tanh", input_scale=0.5),
+    "models.Model": Linear,
+}
+
+by_class = pytest.mark.parametrize("name", sorted(CLASSES))
+by_policy = pytest.mark.parametrize(
+    ("name", "policy"),
+    [
+        (name, policy)
+        for name in sorted(CLASSES)
+        for policy in ("float32", "mixed_float16", "mixed_bfloat16")
+        # Losses and metrics cast either kind of half precision to float32: one is enough.
+        if not (policy == "mixed_bfloat16" and name.startswith(("losses", "metrics")))
+    ],
+)
+
+
+def make(name):
+    if name not in EXAMPLES:
+        pytest.fail(
+            f"mlp_lab.{name} has no example: add `{name!r}: lambda: ...` to EXAMPLES in "
+            "tests/test_blocks_by_enumeration.py"
+        )
+    return EXAMPLES[name]()
+
+
+def batch(block, rows=6, seed=0):
+    """x, and labels of the form that the block takes."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(rows, FEATURES)).astype("float32")
+    labels = rng.integers(0, OUTPUTS, rows)
+    if getattr(block, "label_form", "any") == "one_hot":
+        labels = np.eye(OUTPUTS, dtype="float32")[labels]
+    return x, labels
+
+
+def use(block, x, y):
+    """What the block computes of one batch, as a flat list of tensors."""
+    if isinstance(block, keras.Loss):
+        with tf.GradientTape() as tape:
+            outputs = tf.convert_to_tensor(x)[:, :OUTPUTS]
+            tape.watch(outputs)
+            value = block(y, outputs)
+        return [value, tape.gradient(value, outputs)]
+    if isinstance(block, keras.Metric):
+        block.update_state(y, x[:, :OUTPUTS])
+        return tf.nest.flatten(block.result())
+    if isinstance(block, keras.optimizers.Optimizer):
+        return []  # see test_optimizer_in_eager_graph_and_xla
+    return tf.nest.flatten(block(x))
+
+
+def stepper(optimizer, variable):
+    return lambda gradient: optimizer.apply([gradient], [variable])
+
+
+def comparable(config):
+    """A config without what `build` adds to layers in it."""
+    if isinstance(config, dict):
+        return {k: comparable(v) for k, v in config.items() if k != "build_config"}
+    return [comparable(v) for v in config] if isinstance(config, list | tuple) else config
+
+
+def test_enumeration_sees_the_classes():
+    assert CLASSES["losses.MeanSquaredError"] is losses.MeanSquaredError
+    assert CLASSES["models.MLP"] is mlp_lab.MLP
+    assert len(CLASSES) >= 21
+
+
+@by_class
+def test_there_is_an_example_of_the_class(name):
+    assert isinstance(make(name), CLASSES[name])
+
+
+def test_a_class_without_an_example_fails_and_says_so(monkeypatch):
+    monkeypatch.delitem(EXAMPLES, "models.MLP")
+    with pytest.raises(
+        pytest.fail.Exception, match=r"add `'models\.MLP': lambda: \.\.\.` to EXAMPLES"
+    ):
+        make("models.MLP")
+
+
+def test_no_example_of_a_class_that_is_gone():
+    assert set(EXAMPLES) - set(CLASSES) == set()
+
+
+@by_class
+def test_class_is_documented(name):
+    """By its own words, not by those of a base class."""
+    assert CLASSES[name].__doc__
+    assert "__doc__" in vars(CLASSES[name])
+
+
+# Not the mix-in: the class it goes into is registered.
+@pytest.mark.parametrize("name", sorted(set(CLASSES) - {"models.GlassBox"}))
+def test_registered_name_is_the_class_alone(name):
+    cls = CLASSES[name]
+    registered = keras.saving.get_registered_name(cls)
+    module = name.split(".")[0]
+    assert registered == f"mlp_lab{'' if module == 'models' else '.' + module}>{cls.__name__}"
+    assert keras.saving.get_registered_object(registered) is cls
+    same = [n for n, c in CLASSES.items() if keras.saving.get_registered_name(c) == registered]
+    assert same == [name]
+
+
+@by_class
+def test_config_round_trip(name):
+    block = make(name)
+    if isinstance(block, keras.layers.Layer):
+        block(batch(block)[0])
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(block)))
+    again = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    assert type(again) is type(block)
+    repeated = json.loads(json.dumps(keras.saving.serialize_keras_object(again)))
+    assert comparable(repeated) == comparable(config)
+    direct = type(block).from_config(block.get_config())
+    again = json.loads(json.dumps(keras.saving.serialize_keras_object(direct)))
+    assert comparable(again["config"]) == comparable(config["config"])
+    # The copy computes the same.
+    if isinstance(block, keras.layers.Layer) and block.weights:
+        direct(batch(block)[0])
+        direct.set_weights(block.get_weights())
+    for a, b in zip(use(block, *batch(block)), use(direct, *batch(block)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@by_class
+def test_constructor_arguments_are_in_the_config(name):
+    """Nothing that the example sets is lost."""
+    block = make(name)
+    plain = type(block).from_config({}) if name.startswith(("losses", "optimizers")) else None
+    if plain is not None:
+        assert plain.get_config() != block.get_config()
+    for key in ("alpha", "axis", "from_logits", "num_classes", "units"):
+        if hasattr(block, key):
+            assert block.get_config()[key] == getattr(block, key)
+
+
+@by_policy
+def test_graph_and_xla_with_unknown_batch_size(name, policy):
+    """Eager, graph and XLA agree, for batches of several sizes through one trace."""
+    keras.config.set_dtype_policy(policy)
+    dtype = keras.config.dtype_policy().compute_dtype
+    block = make(name)
+    is_outputs = name.startswith(("losses", "metrics"))  # these are given a layer's outputs
+    x, y = batch(block)
+    x = tf.cast(x, dtype) if is_outputs else tf.constant(x)
+    use(block, x, y)  # creates the weights
+    signature = [
+        tf.TensorSpec([None, FEATURES], x.dtype),
+        tf.TensorSpec([None, *y.shape[1:]], y.dtype),
+    ]
+    compiled = [
+        tf.function(lambda x, y: use(block, x, y), input_signature=signature, jit_compile=jit)
+        for jit in (False, True)
+    ]
+    computed = "float32" if is_outputs else dtype
+    for rows in (6, 1, 11):
+        x, y = batch(block, rows, seed=rows)
+        x = tf.cast(x, signature[0].dtype)
+        results = []
+        for f in (lambda x, y: use(block, x, y), *compiled):
+            if isinstance(block, keras.Metric):
+                block.reset_state()
+            results.append([numpy64(value) for value in f(x, y)])
+        for result in results[1:]:
+            for a, b in zip(result, results[0], strict=True):
+                assert np.isfinite(b).all()
+                rounding = TOLERANCE[computed]
+                np.testing.assert_allclose(a, b, rtol=2 * rounding, atol=2 * rounding)
+
+
+@pytest.mark.parametrize("name", [n for n in sorted(CLASSES) if n.startswith("optimizers")])
+def test_optimizer_in_eager_graph_and_xla(name):
+    rng = np.random.default_rng(1)
+    start, gradients = rng.normal(size=5).astype("f"), rng.normal(size=(3, 5)).astype("f")
+    ends = []
+    for compiled in (None, False, True):
+        optimizer, variable = make(name), keras.Variable(start)
+        optimizer.build([variable])
+
+        step = stepper(optimizer, variable)
+        if compiled is not None:
+            step = tf.function(step, [tf.TensorSpec([5])], jit_compile=compiled)
+        for gradient in gradients:
+            step(tf.constant(gradient))
+        ends.append(variable.numpy())
+    assert not np.allclose(ends[0], start)
+    np.testing.assert_allclose(ends[1], ends[0], rtol=1e-6)
+    np.testing.assert_allclose(ends[2], ends[0], rtol=1e-6)
+
+
+@by_policy
+def test_one_training_step(name, policy):
+    """In a small model, with its outputs in the policy's precision."""
+    keras.config.set_dtype_policy(policy)
+    block = make(name)
+    x, y = batch(block, 8)
+    loss, optimizer, of = losses.SparseCategoricalCrossentropy(True), "sgd", []
+    model = Stack([layers.Dense(OUTPUTS, "tanh")])
+    if isinstance(block, keras.Loss):
+        loss = block
+    elif isinstance(block, keras.Metric):
+        of = [block]
+        if block.label_form == "one_hot":
+            loss = losses.CategoricalCrossentropy(True)
+    elif isinstance(block, keras.optimizers.Optimizer):
+        optimizer = block
+    elif isinstance(block, keras.Model):
+        model = block
+    else:
+        model = Stack([layers.Dense(5), block, layers.Dense(OUTPUTS)])
+    model.compile(optimizer, loss, metrics=of, run_eagerly=policy == "mixed_bfloat16")
+    assert model(x).dtype == keras.config.dtype_policy().compute_dtype
+    before = model.get_weights()
+    logs = model.train_on_batch(x, y, return_dict=True)
+    assert all(np.isfinite(value) for value in logs.values())
+    after = model.get_weights()
+    assert all(np.isfinite(weight).all() for weight in after)
+    assert all(np.any(a != b) for a, b in zip(before, after, strict=True))
+    if of:
+        outputs = model.predict_on_batch(x)  # the step was after the outputs were measured
+        assert outputs.shape == (8, OUTPUTS)
+        assert any(key.startswith(block.name) for key in logs)
+    evaluated = model.test_on_batch(x, y, return_dict=True)
+    assert set(evaluated) == set(logs)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in sorted(CLASSES) if n.startswith(("activations", "layers", "models"))]
+)
+def test_saved_in_a_model_and_loaded(name, tmp_path):
+    block = make(name)
+    model = block if isinstance(block, keras.Model) else Stack([keras.Input((FEATURES,)), block])
+    x, _ = batch(block)
+    expected = model(x)
+    model.save(tmp_path / "model.keras")
+    loaded = mlp_lab.models.load_model(tmp_path / "model.keras")
+    assert type(loaded) is type(model)
+    np.testing.assert_array_equal(loaded(x), expected)
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in sorted(CLASSES) if n.startswith(("losses", "metrics", "optimizers"))]
+)
+def test_saved_as_compiled_and_loaded(name, tmp_path):
+    """The loss, metrics and optimizer of a saved model come back with their arguments."""
+    block = make(name)
+    model = Stack([keras.Input((FEATURES,)), layers.Dense(OUTPUTS)])
+    x, y = batch(block)
+    one_hot = y.ndim == 2
+    loss = (losses.CategoricalCrossentropy if one_hot else losses.SparseCategoricalCrossentropy)(
+        True
+    )
+    options = {"optimizer": "sgd", "loss": loss}
+    kind = name.split(".")[0]
+    options |= {"metrics": {"metrics": [block]}, "losses": {"loss": block}}.get(
+        kind, {"optimizer": block}
+    )
+    model.compile(**options)
+    model.train_on_batch(x, y)
+    model.save(tmp_path / "model.keras")
+    loaded = mlp_lab.models.load_model(tmp_path / "model.keras")
+    a, b = (m.evaluate(x, y, verbose=0, return_dict=True) for m in (loaded, model))
+    assert a == pytest.approx(b, rel=1e-6)
+    if kind == "losses":
+        assert loaded.loss.get_config() == block.get_config()
+    if kind == "optimizers":
+        assert type(loaded.optimizer) is type(block)
+        assert loaded.optimizer.get_config() == block.get_config()
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "softmax", "tanh", "relu", "leaky_relu"])
+def test_functions_of_the_classes_are_registered(name):
+    function = getattr(activations, name)
+    assert keras.saving.get_registered_name(function) == f"mlp_lab.activations>{name}"
