@@ -14,6 +14,7 @@ to train with.
 Logarithms are natural.
 """
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import keras
@@ -163,11 +164,22 @@ class MeanSquaredError(keras.losses.Loss):
 
 
 class _Crossentropy(keras.losses.Loss):
-    """What the three cross-entropies share: `from_logits`, kept in the config."""
+    """A function of labels, outputs and `from_logits`, averaged over the batch.
 
-    def __init__(self, from_logits, reduction, name, dtype):
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
+    Args:
+      from_logits: whether the outputs are logits rather than probabilities.
+      reduction: as in `keras.losses.Loss`.
+      name: by default the function's.
+    """
+
+    function: ClassVar[Callable]
+
+    def __init__(self, from_logits=False, reduction="sum_over_batch_size", name=None, dtype=None):
+        super().__init__(name=name or self.function.__name__, reduction=reduction, dtype=dtype)
         self.from_logits = from_logits
+
+    def call(self, y_true, y_pred):
+        return self.function(y_true, y_pred, self.from_logits)
 
     def get_config(self):
         return {**super().get_config(), "from_logits": self.from_logits}
@@ -175,71 +187,23 @@ class _Crossentropy(keras.losses.Loss):
 
 @_register
 class CategoricalCrossentropy(_Crossentropy):
-    """`categorical_crossentropy`, averaged over the batch.
-
-    Args:
-      from_logits: whether the outputs are logits rather than probabilities.
-      reduction: as in `keras.losses.Loss`.
-    """
+    """`categorical_crossentropy`, averaged over the batch."""
 
     label_form: ClassVar[str] = "one_hot"
-
-    def __init__(
-        self,
-        from_logits=False,
-        reduction="sum_over_batch_size",
-        name="categorical_crossentropy",
-        dtype=None,
-    ):
-        super().__init__(from_logits, reduction, name, dtype)
-
-    def call(self, y_true, y_pred):
-        return categorical_crossentropy(y_true, y_pred, self.from_logits)
+    function = staticmethod(categorical_crossentropy)
 
 
 @_register
 class SparseCategoricalCrossentropy(_Crossentropy):
-    """`sparse_categorical_crossentropy`, averaged over the batch.
-
-    Args:
-      from_logits: whether the outputs are logits rather than probabilities.
-      reduction: as in `keras.losses.Loss`.
-    """
+    """`sparse_categorical_crossentropy`, averaged over the batch."""
 
     label_form: ClassVar[str] = "integer"
-
-    def __init__(
-        self,
-        from_logits=False,
-        reduction="sum_over_batch_size",
-        name="sparse_categorical_crossentropy",
-        dtype=None,
-    ):
-        super().__init__(from_logits, reduction, name, dtype)
-
-    def call(self, y_true, y_pred):
-        return sparse_categorical_crossentropy(y_true, y_pred, self.from_logits)
+    function = staticmethod(sparse_categorical_crossentropy)
 
 
 @_register
 class BinaryCrossentropy(_Crossentropy):
-    """`binary_crossentropy`, averaged over the batch.
-
-    Args:
-      from_logits: whether the outputs are logits rather than probabilities.
-      reduction: as in `keras.losses.Loss`.
-    """
+    """`binary_crossentropy`, averaged over the batch."""
 
     label_form: ClassVar[str] = "one_hot"
-
-    def __init__(
-        self,
-        from_logits=False,
-        reduction="sum_over_batch_size",
-        name="binary_crossentropy",
-        dtype=None,
-    ):
-        super().__init__(from_logits, reduction, name, dtype)
-
-    def call(self, y_true, y_pred):
-        return binary_crossentropy(y_true, y_pred, self.from_logits)
+    function = staticmethod(binary_crossentropy)

@@ -4,6 +4,7 @@ Unlike an average of batch averages, a count divided by a count is right for any
 batch sizes. With sample weights, a sample counts its weight.
 """
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import keras
@@ -161,12 +162,18 @@ class PerClassAccuracy(ConfusionCounts):
 class _MeanLoss(keras.metrics.Mean):
     """The mean of a loss over all samples: sum of weight * loss / sum of weights."""
 
-    def _loss(self, y_true, y_pred):
-        raise NotImplementedError
+    function: ClassVar[Callable]
+
+    def __init__(self, name=None, dtype=None):
+        super().__init__(name=name or self.function.__name__, dtype=dtype)
+
+    def values(self, y_true, y_pred):
+        """The loss of each sample, [batch, ...]."""
+        return self.function(y_true, y_pred)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        y_pred = ops.cast(y_pred, self.dtype)
-        return super().update_state(self._loss(y_true, y_pred), sample_weight=sample_weight)
+        values = self.values(y_true, ops.cast(y_pred, self.dtype))
+        return super().update_state(values, sample_weight=sample_weight)
 
 
 @_register
@@ -174,20 +181,23 @@ class MeanSquaredError(_MeanLoss):
     """`losses.mean_squared_error`, averaged over all samples."""
 
     label_form: ClassVar[str] = "one_hot"
-
-    def __init__(self, name="mean_squared_error", dtype=None):
-        super().__init__(name=name, dtype=dtype)
-
-    def _loss(self, y_true, y_pred):
-        return losses.mean_squared_error(y_true, y_pred)
+    function = staticmethod(losses.mean_squared_error)
 
 
 class _MeanCrossentropy(_MeanLoss):
-    """What the three cross-entropies share: `from_logits`, kept in the config."""
+    """The mean of a cross-entropy over all samples.
 
-    def __init__(self, from_logits, name, dtype):
+    Args:
+      from_logits: whether the outputs are logits rather than probabilities.
+      name: by default the function's.
+    """
+
+    def __init__(self, from_logits=False, name=None, dtype=None):
         super().__init__(name=name, dtype=dtype)
         self.from_logits = from_logits
+
+    def values(self, y_true, y_pred):
+        return self.function(y_true, y_pred, self.from_logits)
 
     def get_config(self):
         return {**super().get_config(), "from_logits": self.from_logits}
@@ -195,50 +205,23 @@ class _MeanCrossentropy(_MeanLoss):
 
 @_register
 class CategoricalCrossentropy(_MeanCrossentropy):
-    """`losses.categorical_crossentropy`, averaged over all samples.
-
-    Args:
-      from_logits: whether the outputs are logits rather than probabilities.
-    """
+    """`losses.categorical_crossentropy`, averaged over all samples."""
 
     label_form: ClassVar[str] = "one_hot"
-
-    def __init__(self, from_logits=False, name="categorical_crossentropy", dtype=None):
-        super().__init__(from_logits, name, dtype)
-
-    def _loss(self, y_true, y_pred):
-        return losses.categorical_crossentropy(y_true, y_pred, self.from_logits)
+    function = staticmethod(losses.categorical_crossentropy)
 
 
 @_register
 class SparseCategoricalCrossentropy(_MeanCrossentropy):
-    """`losses.sparse_categorical_crossentropy`, averaged over all samples.
-
-    Args:
-      from_logits: whether the outputs are logits rather than probabilities.
-    """
+    """`losses.sparse_categorical_crossentropy`, averaged over all samples."""
 
     label_form: ClassVar[str] = "integer"
-
-    def __init__(self, from_logits=False, name="sparse_categorical_crossentropy", dtype=None):
-        super().__init__(from_logits, name, dtype)
-
-    def _loss(self, y_true, y_pred):
-        return losses.sparse_categorical_crossentropy(y_true, y_pred, self.from_logits)
+    function = staticmethod(losses.sparse_categorical_crossentropy)
 
 
 @_register
 class BinaryCrossentropy(_MeanCrossentropy):
-    """`losses.binary_crossentropy`, averaged over all samples.
-
-    Args:
-      from_logits: whether the outputs are logits rather than probabilities.
-    """
+    """`losses.binary_crossentropy`, averaged over all samples."""
 
     label_form: ClassVar[str] = "one_hot"
-
-    def __init__(self, from_logits=False, name="binary_crossentropy", dtype=None):
-        super().__init__(from_logits, name, dtype)
-
-    def _loss(self, y_true, y_pred):
-        return losses.binary_crossentropy(y_true, y_pred, self.from_logits)
+    function = staticmethod(losses.binary_crossentropy)
