@@ -249,6 +249,12 @@ class NeedsMore(mlp_lab.Model):
     def __init__(self, depth):
         super().__init__()
 
+class Vector(keras.metrics.Metric):
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        pass
+    def result(self):
+        return ops.zeros(3)
+
 class Unreduced(keras.losses.Loss):
     def __init__(self):
         super().__init__(reduction=None)
@@ -282,6 +288,7 @@ PARTS = {
     ("--nofrom_logits",): ("from_logits", ["no probabilities", "softmax"]),
     ("--model=mlp(output_activation='softmax')",): ("from_logits", ["--nofrom_logits"]),
     ("--metrics=mine:Plain",): ("metrics", ["keras.metrics.Metric"]),
+    ("--metrics=mine:Vector",): ("metrics", ["a dict of numbers", "shape (3,)"]),
     ("--metrics=accuracy,accuracy",): ("metrics", ["already taken"]),
     ("--metrics=keras.metrics:MeanIoU(num_classes=1,sparse_y_true=4,axis='a')",): (
         "metrics",

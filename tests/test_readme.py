@@ -40,6 +40,7 @@ def test_own_model_trains_from_the_command_line(tmp_path):
         home=tmp_path, entry=(str(ROOT / "train.py"),), cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+    assert "register_keras_serializable" not in done.stdout  # README's class is registered
     assert list(tmp_path.glob("logs/*/model.keras"))
 
 

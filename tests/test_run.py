@@ -232,6 +232,23 @@ def test_examples_stay_short():
         assert len(code) < 20, name
 
 
+def test_class_that_could_not_be_loaded_again_is_noted(home, logs, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import keras, mlp_lab\n"
+        "class Net(mlp_lab.MLP): pass\n"
+        "@keras.saving.register_keras_serializable()\n"
+        "class Known(keras.losses.CategoricalCrossentropy): label_form = 'one_hot'\n"
+    )
+    arguments = ["--model=mine:Net", "--loss=mine:Known", "--optimizer=sgd", "--epochs=1"]
+    out = succeed(
+        SAMPLE, f"--log_dir={logs}", "--name=noted", *arguments,
+        home=home, entry=(str(ROOT / "train.py"),), cwd=tmp_path,
+    )  # fmt: skip
+    (note,) = (line for line in out.splitlines() if line.startswith("note: "))
+    assert note.startswith("note: Net will be saved")
+    assert "@keras.saving.register_keras_serializable()" in note
+
+
 def test_raw_descent_configuration_trains(home, logs):
     flagfile = "--flagfile=configs/mnist_mse.flags"
     succeed(flagfile, SAMPLE, f"--log_dir={logs}", "--name=mse", "--epochs=2", home=home)
@@ -252,6 +269,24 @@ def test_diverged_run_is_said_recorded_and_fails(home, logs):
     entry = record(logs / "diverged")
     assert entry["status"] == "diverged"
     assert entry["epochs"] == 1
+
+
+def test_metric_that_is_not_a_number_by_definition_is_no_divergence(home, logs, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import keras\n"
+        "@keras.saving.register_keras_serializable()\n"
+        "class Undefined(keras.metrics.Metric):\n"
+        "    def update_state(self, y_true, y_pred, sample_weight=None): pass\n"
+        "    def result(self): return keras.ops.cast(float('nan'), 'float32')\n"
+    )
+    arguments = ["--metrics=mine:Undefined", "--epochs=1", "--name=undefined"]
+    succeed(
+        SAMPLE, f"--log_dir={logs}", *arguments,
+        home=home, entry=(str(ROOT / "train.py"),), cwd=tmp_path,
+    )  # fmt: skip
+    entry = record(logs / "undefined")
+    assert entry["status"] == "finished"
+    assert entry["metrics"]["val_undefined"] == "nan"
 
 
 def test_interrupted_run_is_recorded(home, logs):

@@ -69,12 +69,19 @@ def check_fit(
             )
         try:
             metric.update_state(y, outputs)
-            metric.result()
+            result = metric.result()
             metric.reset_state()
         except Exception as error:  # A user's metric may raise anything.
             raise InputError(
                 "metrics", f"{text!r} does not fit {what}: {_reason(error)}"
             ) from error
+        for value in result.values() if isinstance(result, dict) else [result]:
+            if np.shape(value) != ():
+                raise InputError(
+                    "metrics",
+                    f"expected a number, or a dict of numbers by name, {text!r} returned shape "
+                    f"{np.shape(value)}; let result() return one of these",
+                )
 
 
 def _outputs(config: Config, model: keras.Model, x: np.ndarray, num_classes: int) -> np.ndarray:

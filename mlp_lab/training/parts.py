@@ -111,6 +111,18 @@ def optimizer(config: Config) -> keras.optimizers.Optimizer:
     return registry.create(part, kind, "a subclass of keras.optimizers.Optimizer", offered)
 
 
+def unregistered(*made: Any) -> list[str]:
+    """Names of the classes, neither Keras' nor registered, that a saved model cannot find."""
+    classes = [type(part) for part in made]
+    return [
+        cls.__name__
+        for cls in classes
+        # Keras gives a registered class a name of the form package>class.
+        if ">" not in keras.saving.get_registered_name(cls)
+        and not cls.__module__.startswith("keras.")
+    ]
+
+
 def label_form(config: Config, chosen_loss: keras.losses.Loss) -> str:
     """`"one_hot"` or `"integer"`: what --labels says, or what the loss states.
 

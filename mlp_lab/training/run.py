@@ -33,7 +33,7 @@ class Result:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs were trained and every number stayed finite."""
+        """Whether all epochs were trained and the loss stayed finite."""
         return self.record["status"] == FINISHED
 
 
@@ -83,6 +83,11 @@ def run(config: Config) -> Result:
         f"{dataset.origin.location}"
     )
     _say(f"{config.model}: {model.count_params():,} parameters, on {' '.join(entry['devices'])}")
+    for name in parts.unregistered(model, loss, optimizer, *metrics):
+        _say(
+            f"note: {name} will be saved, but loading it needs custom_objects; decorate the class "
+            "with @keras.saving.register_keras_serializable()"
+        )
     _say(f"run: {folder.path}")
     batches, steps = training_batches(
         dataset.x_train, y_train, config.batch_size, shuffle=config.shuffle, seed=config.seed
@@ -128,7 +133,9 @@ def _finish(
     history: dict[str, list[float]],
 ) -> Result:
     """Writes the final record, says how it went, and returns the result."""
-    finite = all(math.isfinite(value) for values in history.values() for value in values)
+    # Only the losses tell: a metric may be NaN by its own definition.
+    losses = history["loss"] + history["val_loss"]
+    finite = all(math.isfinite(value) for value in losses)
     status = FINISHED if finite else DIVERGED
     entry = {
         **entry,
