@@ -89,3 +89,14 @@ def test_another_backend_is_refused(tmp_path):
     done = run(script, tmp_path)
     assert done.returncode == 1
     assert "set KERAS_BACKEND=tensorflow before Keras is imported" in done.stderr
+
+
+def test_get_file_leaves_what_fails_its_checksum_under_the_final_name(tmp_path):
+    """Why downloads are staged in a folder of their own."""
+    source = tmp_path / "source.gz"
+    source.write_bytes(b"not what was asked for")
+    with pytest.raises(ValueError, match="hash"):
+        keras.utils.get_file(
+            "data.gz", source.as_uri(), file_hash="0" * 64, cache_dir=tmp_path, cache_subdir=""
+        )
+    assert (tmp_path / "data.gz").exists(), "Keras mended it"
