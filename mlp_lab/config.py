@@ -13,7 +13,7 @@ from typing import Any
 
 from mlp_lab import registry
 from mlp_lab.data.catalogue import DATASETS
-from mlp_lab.data.sources import SOURCES
+from mlp_lab.data.sources import SOURCES, check_together
 from mlp_lab.errors import InputError, near_miss
 
 Check = Callable[[str, Any], None]
@@ -261,11 +261,4 @@ class Config:
             raise InputError(
                 "run_eagerly", "excludes --jit_compile: plain Python is not compiled; choose one"
             )
-        if self.data_source == "data_dir" and self.data_dir is None:
-            raise InputError("data_source", "data_dir needs the folder: give --data_dir=PATH")
-        if self.data_dir is not None and self.data_source not in ("auto", "data_dir"):
-            raise InputError(
-                "data_dir",
-                f"is given, but --data_source={self.data_source} asks for another source; leave "
-                "one of the two out",
-            )
+        check_together(self.data_source, self.data_dir)

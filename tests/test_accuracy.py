@@ -1,13 +1,12 @@
 """The shipped configurations reach README's accuracies on the full data sets."""
 
-import os
-from pathlib import Path
+import dataclasses
 
 import pytest
+from full_sets import source_of
 from process import ROOT
 
-from mlp_lab import data, flags
-from mlp_lab.errors import InputError
+from mlp_lab import flags
 from mlp_lab.training import run
 
 # Epoch -> range of the test accuracy. README's five seeds, widened by the spread between them.
@@ -21,16 +20,8 @@ RANGES = {
 @pytest.mark.parametrize("name", RANGES)
 def test_accuracy(name, tmp_path):
     config = flags.parse([f"--flagfile={ROOT}/configs/{name}.flags"])
-    options = [f"--log_dir={tmp_path}", "--seed=1000", "--verbose=line"]
-    if folder := os.environ.get("MLP_LAB_TEST_DATA"):
-        options.append(f"--data_dir={Path(folder, config.dataset)}")
-    else:
-        try:
-            data.load(config.dataset, "keras_cache")
-        except InputError:
-            pytest.skip("no full set in the Keras cache, and MLP_LAB_TEST_DATA is not set")
-        options.append("--data_source=keras_cache")
-    result = run(flags.parse([f"--flagfile={ROOT}/configs/{name}.flags", *options]))
+    source = source_of(config.dataset)
+    result = run(dataclasses.replace(config, seed=1000, log_dir=str(tmp_path), **source))
     assert result.finished
     for epoch, (low, high) in RANGES[name].items():
         assert low <= result.history["val_accuracy"][epoch - 1] <= high

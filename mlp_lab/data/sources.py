@@ -80,20 +80,29 @@ def load(
             f"unknown source '{source}'; allowed: {', '.join(SOURCES)}"
             + near_miss(str(source), SOURCES),
         )
+    check_together(source, data_dir)
     journal = _Journal(say)
     if data_dir is not None:
-        if source not in ("auto", "data_dir"):
-            raise InputError(
-                "data_dir",
-                f"'{os.fspath(data_dir)}' was given together with --data_source={source}, "
-                "which does not read it; leave one of the two out",
-            )
         return _from_data_dir(info, data_dir, journal)
-    if source == "data_dir":
-        raise InputError("data_source", "data_dir needs the folder: give --data_dir=PATH")
     if source != "auto":
         return _pinned(info, source, journal)
     return _auto(info, journal)
+
+
+def check_together(source: str, data_dir: str | os.PathLike[str] | None) -> None:
+    """Checks that a known source and a folder, or none, go together.
+
+    Raises:
+      InputError: a folder for a source that does not read it, or none for "data_dir".
+    """
+    if data_dir is None and source == "data_dir":
+        raise InputError("data_source", "data_dir needs the folder: give --data_dir=PATH")
+    if data_dir is not None and source not in ("auto", "data_dir"):
+        raise InputError(
+            "data_dir",
+            f"'{os.fspath(data_dir)}' was given together with --data_source={source}, "
+            "which does not read it; leave one of the two out",
+        )
 
 
 def _info(name: str) -> DatasetInfo:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
+from full_sets import source_of
 
 from mlp_lab.data import ARRAY_NAMES, DATASETS, Dataset, load, sources
-from mlp_lab.errors import InputError
 
 TOOL = Path(sources.__file__).parents[2] / "tools" / "make_sample.py"
 
@@ -109,14 +108,8 @@ def test_the_tool_refuses_another_set(tool: ModuleType, make, tmp_path, capsys) 
 @pytest.mark.parametrize("name", DATASETS)
 def test_against_the_full_set(tool: ModuleType, name: str) -> None:
     """Where the full set is at hand: its hashes, and the sample made from it anew."""
-    folder = os.environ.get("MLP_LAB_TEST_DATA")
-    if folder:
-        full = load(name, data_dir=Path(folder, name))
-    else:
-        try:
-            full = load(name, source="keras_cache")
-        except InputError:
-            pytest.skip("no full set in the Keras cache, and MLP_LAB_TEST_DATA is not set")
+    where = source_of(name)
+    full = load(name, where.get("data_source", "auto"), where.get("data_dir"))
     assert full.origin.published
     assert full.origin.rows == DATASETS[name].rows
     made, bundled = tool.sample_arrays(full), sample(name)
