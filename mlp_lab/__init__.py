@@ -18,7 +18,11 @@ _SUBMODULES = (
     "metrics",
     "models",
     "optimizers",
+    "pictures",
+    "probes",
+    "schedules",
     "training",
+    "writers",
 )
 _MODELS = ("GlassBox", "MLP", "Model", "load_model")
 

@@ -7,6 +7,7 @@ refuse the same. Nothing here imports TensorFlow.
 
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -92,7 +93,23 @@ def _option(group: str, default: Any, help_text: str, check: Check, form: str = 
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def _every(option: str, value: Any) -> None:
+    if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+        raise InputError(
+            option, f"expected a whole number of steps, 0 for never, or auto, got {value!r}"
+        )
+
+
+def _pattern(option: str, value: Any) -> None:
+    _text(option, value)
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise InputError(option, f"{value!r} is no regular expression: {error}") from None
+
+
 DATA, MODEL, TRAINING, RUN = "Data", "Model", "Training", "The run and its folder"
+INSIDE = "Looking inside"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -227,9 +244,47 @@ class Config:
         "Keras dtype policy: float32, mixed_bfloat16, mixed_float16 (with loss scaling) or float64",
         _choice(("float32", "mixed_bfloat16", "mixed_float16", "float64")),
     )
-    jit_compile: bool = _option(TRAINING, False, "compile the step with XLA", _boolean)
+    jit_compile: bool | None = _option(
+        TRAINING,
+        None,
+        "compile the steps with XLA (default: on a GPU, and on CPUs if a run has the 4,000 steps "
+        "that pay for compiling)",
+        _boolean,
+    )
     run_eagerly: bool = _option(
         TRAINING, False, "run the step as plain Python, slow, for debugging", _boolean
+    )
+    histogram_every: int | str = _option(
+        INSIDE,
+        100,
+        "steps from one look into the training step to the next; auto: as often as costs less "
+        "than 3 % of the time; 0: never",
+        _every,
+        "N|auto",
+    )
+    probes: tuple[str, ...] = _option(
+        INSIDE,
+        tuple(registry.REGISTERED["probes"]),
+        "what to read off a step, separated by commas: any of these, or module:Class, a subclass "
+        "of mlp_lab.probes.Probe",
+        _parts,
+        "NAME,...",
+    )
+    probe_layers: str | None = _option(
+        INSIDE,
+        None,
+        "regular expression; only layers and weights whose names it is found in are recorded "
+        "(default: all)",
+        _pattern,
+        "REGEX",
+    )
+    pictures_every: int = _option(
+        INSIDE,
+        1,
+        "epochs from one drawing of the pictures (confusion matrix, mistakes, kernels, ...) to "
+        "the next; 0: none",
+        _whole(0),
+        "N",
     )
     log_dir: str = _option(RUN, "logs", "folder that holds the runs' folders", _text, "PATH")
     name: str | None = _option(

@@ -52,6 +52,10 @@ def _read_boolean(text: str) -> bool:
     return values[text.lower()]
 
 
+def _read_steps(text: str) -> int | str:
+    return text if text == "auto" else _read_whole(text)
+
+
 def _read_units(text: str) -> tuple[int, ...]:
     return tuple(_read_whole(units) for units in text.split(",") if units.strip())
 
@@ -67,10 +71,15 @@ _READERS: dict[Any, Callable[[str], Any]] = {
     int: _read_whole,
     float: _read_number,
     float | None: _read_number,
+    int | str: _read_steps,
     bool: _read_boolean,
+    bool | None: _read_boolean,
     tuple[int, ...] | None: _read_units,
     tuple[str, ...]: _read_parts,
 }
+
+
+_BOOLEAN = (bool, bool | None)
 
 
 class _Parser(absl_flags.ArgumentParser):
@@ -96,7 +105,7 @@ def _define() -> absl_flags.FlagValues:
     for field in dataclasses.fields(Config):
         flag = absl_flags.Flag(
             _Parser(field), absl_flags.ArgumentSerializer(), field.name, field.default, "",
-            boolean=field.type is bool,  # also written --flag and --noflag
+            boolean=field.type in _BOOLEAN,  # also written --flag and --noflag
         )  # fmt: skip
         values[field.name] = flag
     return values
@@ -176,9 +185,9 @@ def help_text(program: str) -> str:
         text, default = field.metadata["help"], field.default
         if isinstance(default, tuple):
             default = ",".join(default)
-        if field.type is bool:
+        if field.type in _BOOLEAN:
             flag = f"[no]{field.name}"
-            default = str(default).lower()
+            default = None if default is None else str(default).lower()
         else:
             flag = f"{field.name}={field.metadata['form'] or 'CHOICE'}"
         if default is not None:

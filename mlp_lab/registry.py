@@ -64,6 +64,10 @@ REGISTERED: Mapping[str, Mapping[str, str]] = {
         "confusion": "mlp_lab.metrics:ConfusionCounts",
         **{name: f"mlp_lab.metrics:{cls}" for name, cls in _LOSSES.items()},
     },
+    "probes": {
+        name.lower(): f"mlp_lab.probes:{name}"
+        for name in ("Batch", "Weights", "Gradients", "Activations", "Updates", "Units")
+    },
     "optimizer": {
         "gradient_descent": "mlp_lab.optimizers:GradientDescent",
         **{name: f"keras.optimizers:{cls}" for name, cls in _KERAS_OPTIMIZERS.items()},
@@ -124,7 +128,7 @@ def _arguments(option: str, text: str, source: str) -> dict[str, Any]:
 
 
 def _noun(option: str) -> str:
-    return "metric" if option == "metrics" else option
+    return {"metrics": "metric", "probes": "probe"}.get(option, option)
 
 
 def _allowed(option: str) -> str:

@@ -9,10 +9,12 @@ from process import ROOT
 # Lowest first: a module imports only what stands in an earlier row, or its own room.
 ROOMS = [
     ["errors", "quiet"],
-    ["registry", "data"],
+    ["registry", "data", "writers"],
     ["activations", "initializers", "losses", "optimizers", "config"],
     ["layers", "metrics", "flags"],
     ["models"],
+    ["pictures"],
+    ["probes", "schedules"],
     ["callbacks"],
     ["training"],
     ["__main__"],

@@ -1,5 +1,6 @@
 """Callbacks: the bridge from Keras' training loop to what a run writes."""
 
+from mlp_lab.callbacks.pictures import Pictures
 from mlp_lab.callbacks.tensorboard import TensorBoard
 
-__all__ = ["TensorBoard"]
+__all__ = ["Pictures", "TensorBoard"]

@@ -1,23 +1,243 @@
-"""Scalars and weight histograms for TensorBoard."""
+"""The bridge from a glass model to TensorBoard."""
 
+import functools
+import math
 import os
+import re
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
+
+from mlp_lab import probes as all_probes
+from mlp_lab.callbacks.cost import Cost
+from mlp_lab.callbacks.template import summary
+from mlp_lab.callbacks.worker import Worker
+from mlp_lab.models import GlassBox
+from mlp_lab.probes.base import Probe
+from mlp_lab.probes.statistics import summarize
+from mlp_lab.schedules import Auto, Every, Never
+from mlp_lab.writers import Writer
 
 
-class TensorBoard(keras.callbacks.TensorBoard):
-    """Keras' TensorBoard callback, set up for the lab.
+class TensorBoard(keras.callbacks.Callback):
+    """Writes what the model's real training steps did, for TensorBoard.
 
-    After every epoch: each log as `epoch_<name>` in `train/` and `validation/`, the
-    learning rate, and a histogram of every layer's weights.
+    In `log_dir/train`, at the true step (`optimizer.iterations`, so that the curves of a
+    second `fit` and of a resumed run go on where they stopped):
+
+      weights/..., gradients/..., activations/..., updates/...: histograms and mean, std,
+        min, max and norm, at every `histogram_every`-th step
+      units/...: dead and saturated units, likewise
+      batch_loss, batch_<metric>, learning_rate: of the batch alone, likewise or as
+        `update_freq` says
+      epoch_loss, epoch_<metric>: means over the epoch, after each
+      steps_per_second, observing/share: after each epoch; the share is the part of the
+        training's time that looking took at most
+
+    and in `log_dir/validation` epoch_loss and epoch_<metric>. Values that are not finite are
+    left out of the histograms and counted in `<tag>/nan` and `<tag>/infinite`.
+
+    The step is looked at, not repeated, in eager, graph and XLA mode and however many steps
+    run in one call; the weights that come out are the same with and without, bit for bit.
 
     Args:
       log_dir: folder for `train/` and `validation/`.
-      histogram_freq: epochs between histograms; 0 for none.
-      **kwargs: as for `keras.callbacks.TensorBoard`.
+      histogram_every: steps from one look to the next; "auto" as often as costs less than
+        3 % of the time; 0 never.
+      update_freq: when the batch's own loss and metrics are written: "batch" or a number of
+        steps; "epoch" never; None together with the histograms.
+      probes: what to read; None for all of `mlp_lab.probes.standard()`.
+      layers: regular expression; only layers and weights whose names it is found in are
+        recorded. Sums over the whole model stay whole.
+
+    Raises:
+      ValueError: an argument is out of range.
+      TypeError: (when `fit` starts) the model is no `GlassBox`.
     """
 
-    def __init__(self, log_dir="logs", histogram_freq=1, **kwargs):
-        # Keras can draw no graph of a subclassed model, and would warn.
-        kwargs.setdefault("write_graph", False)
-        super().__init__(log_dir=os.fspath(log_dir), histogram_freq=histogram_freq, **kwargs)
+    # Steps are handed over one by one whatever runs in one call; see GlassBox.observers.
+    any_steps_per_execution = True
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike = "logs",
+        histogram_every: int | str = 100,
+        update_freq: int | str | None = None,
+        probes: Iterable[Probe] | None = None,
+        layers: str | None = None,
+    ):
+        super().__init__()
+        self.log_dir = Path(os.fspath(log_dir))
+        shared = _schedule(histogram_every)
+        self._shared = shared
+        self._probes: list[tuple[Probe, Every]] = []
+        for probe in all_probes.standard() if probes is None else probes:
+            if not isinstance(probe, Probe):
+                raise ValueError(
+                    f"probes: expected instances of mlp_lab.probes.Probe, got {probe!r}; write "
+                    "Weights(), not Weights"
+                )
+            own = shared if probe.every is None else Every(probe.every)
+            if isinstance(probe, all_probes.Batch) and update_freq is not None:
+                own = _update_schedule(update_freq)
+            self._probes.append((probe, own))
+        try:
+            self._layers = re.compile(layers or "")
+        except re.error as error:
+            raise ValueError(f"layers: {layers!r} is no regular expression: {error}") from None
+        self._writers: dict[str, Writer] = {}
+        self._worker = Worker()
+        self._cost = Cost()
+        self._texts: dict[str, str] = {}
+
+    def set_model(self, model: keras.Model) -> None:
+        """Called by `fit`.
+
+        Raises:
+          TypeError: the model hides its training step.
+        """
+        if not isinstance(model, GlassBox):
+            cls = type(model)
+            base = cls.__name__ if cls.__module__.startswith("keras.") else cls.__bases__[0].__name__
+            raise TypeError(
+                f"TensorBoard: expected a model with the explicit training step, got a "
+                f"{cls.__name__}, whose gradients nobody can see; write `class "
+                f"{'Net' if base == cls.__name__ else cls.__name__}(mlp_lab.GlassBox, "
+                f"keras.{base}):` in place of keras.{base}"
+            )
+        super().set_model(model)
+
+    # As a Keras callback.
+
+    def on_train_begin(self, logs=None):
+        if not self.model._single_device():
+            raise ValueError(
+                "TensorBoard: looks at the steps of one device, but the model was made under a "
+                "tf.distribute strategy of several; leave the callback out, or the strategy"
+            )
+        self.model.observers.append(self)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._cost.begin_epoch()
+
+    def on_epoch_end(self, epoch, logs=None):
+        step = int(self.model.optimizer.iterations)
+        groups: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
+        for name, value in (logs or {}).items():
+            if np.ndim(value) == 0:
+                group = "validation" if name.startswith("val_") else "train"
+                groups[group][f"epoch_{name.removeprefix('val_')}"] = float(value)
+        cost = self._cost
+        if cost.seconds:
+            groups["train"]["steps_per_second"] = cost.steps / cost.seconds
+        if cost.looks and not math.isnan(cost.share):
+            groups["train"]["observing/share"] = cost.share
+        for group, scalars in groups.items():
+            if scalars:
+                self._worker.do(functools.partial(self._write, group, step, summary(scalars, {})))
+        self._worker.do(self._flush)
+
+    # As an observer of the model's steps.
+
+    def next_step(self, step: int) -> float:
+        """The first step from `step` on that one of the probes is to read."""
+        return min((schedule.next_step(step) for _, schedule in self._probes), default=math.inf)
+
+    def ran(self, steps, seconds, seen):
+        """Takes note of a compiled call, and has the step that it showed recorded."""
+        start = time.perf_counter()
+        if seen is not None:
+            due = [p for p, schedule in self._probes if schedule.next_step(seen.number) == seen.number]
+            self._worker.do(functools.partial(self._record, seen, due))
+        seconds += time.perf_counter() - start
+        self._cost.ran(steps, seconds, looked=seen is not None)
+        if self._cost.look:
+            self._shared.spent(self._cost.look, self._cost.step)
+
+    def stopped(self):
+        """Writes what is still to be written; called when `fit` ends, by an error too."""
+        try:
+            self._worker.finish()
+        finally:
+            for writer in self._writers.values():
+                writer.close()
+            self._writers.clear()
+
+    # On the worker's thread.
+
+    def _record(self, step, probes):
+        start = time.perf_counter()
+        scalars: dict[str, float] = {}
+        histograms: dict[str, np.ndarray] = {}
+        texts: dict[str, str] = {}
+        for probe in probes:
+            for name, value in self._chosen(step, probe).items():
+                tag = f"{probe.group}/{name}" if probe.group else name
+                if isinstance(value, str):
+                    texts[tag] = value
+                elif np.ndim(value) == 0:
+                    scalars[tag] = float(value)
+                else:
+                    found = summarize(value)
+                    histograms[tag] = found.histogram()
+                    scalars.update({f"{tag}/{k}": v for k, v in found.moments.items()})
+                    if found.nan:
+                        scalars[f"{tag}/nan"] = found.nan
+                    if found.infinite:
+                        scalars[f"{tag}/infinite"] = found.infinite
+        self._write("train", step.number, summary(scalars, histograms))
+        for tag, text in texts.items():
+            if self._texts.get(tag) != text:
+                self._texts[tag] = text
+                self._writer("train").text(tag, text, step.number)
+        self._cost.worked(time.perf_counter() - start)
+
+    def _chosen(self, step, probe) -> Mapping[str, Any]:
+        values = probe.read(step)
+        if not self._layers.pattern or not probe.group:
+            return values
+        parts = [*step.layers, *step.weights]
+        return {
+            name: value
+            for name, value in values.items()
+            if self._layers.search(name)
+            or not any(name == part or name.startswith(f"{part}/") for part in parts)
+        }
+
+    def _write(self, group, step, serialized):
+        self._writer(group).raw(serialized, step)
+
+    def _writer(self, group) -> Writer:
+        if group not in self._writers:
+            self._writers[group] = Writer(self.log_dir / group)
+        return self._writers[group]
+
+    def _flush(self):
+        for writer in list(self._writers.values()):
+            writer.flush()
+
+
+def _schedule(every: int | str) -> Every:
+    if every == "auto":
+        return Auto()
+    if isinstance(every, str) or isinstance(every, bool) or every is None or every < 0:
+        raise ValueError(
+            f'histogram_every: expected a number of steps, 0 for never, or "auto", got {every!r}'
+        )
+    return Every(every) if every else Never()
+
+
+def _update_schedule(update_freq: int | str) -> Every:
+    named = {"batch": Every(1), "epoch": Never()}
+    if isinstance(update_freq, str):
+        if update_freq not in named:
+            raise ValueError(
+                'update_freq: expected "batch", "epoch" or a number of steps, got '
+                f"{update_freq!r}"
+            )
+        return named[update_freq]
+    return Every(update_freq)

@@ -1,8 +1,10 @@
-"""Arrays in memory to batches, as `tf.data` datasets.
+"""Arrays in memory to pieces of one or more batches, as `tf.data` datasets.
 
 Samples stay in the arrays' own type (uint8 pixels are scaled by the model, in the
 graph): an epoch moves a quarter of the bytes that float32 images would.
 """
+
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -13,45 +15,53 @@ def one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
     return np.eye(num_classes, dtype=np.float32)[labels]
 
 
-def training_batches(
-    x: np.ndarray,
-    y: np.ndarray,
+def pieces(
+    arrays: Any,
     batch_size: int,
+    per_piece: int = 1,
     *,
-    shuffle: bool = True,
+    shuffle: bool = False,
     seed: int = 0,
     first_epoch: int = 0,
 ) -> tuple[tf.data.Dataset, int]:
-    """Endless batches, epoch after epoch, each a pass over all samples.
+    """Endless pieces of up to `per_piece` batches, epoch after epoch.
+
+    A piece is rows in one run, gathered in one go: per_piece * batch_size of them, and
+    the last piece of an epoch whatever is left over. With per_piece=1 pieces are batches.
 
     Shuffling draws single samples from the whole set, in an order that depends on
     (seed, epoch) alone: epoch 7 of a resumed run sees what epoch 7 of an
-    uninterrupted one does. The last batch of an epoch holds what is left over.
+    uninterrupted one does, and the order does not depend on per_piece.
 
     (`keras.Model.fit` on arrays does not do this: after `keras.utils.set_random_seed`
     it repeats the first epoch's order in every epoch, Keras 3.15.)
 
     Args:
-      x: samples, [n, ...].
-      y: labels, [n, ...].
+      arrays: an array [n, ...], or a nested tuple, list or dict of them.
       batch_size: samples per batch, from 1 to n.
+      per_piece: batches per piece, at least 1.
       shuffle: False keeps the order of the arrays.
       seed: of the order, at least 0.
       first_epoch: the epoch to start with, counted from 0.
 
     Returns:
-      The dataset of (x, y) batches and the number of batches in an epoch,
-      ceil(n / batch_size).
+      The dataset, and the number of batches in an epoch, ceil(n / batch_size).
 
     Raises:
-      ValueError: x and y differ in length, or batch_size is out of range.
+      ValueError: arrays differ in length, or a size is out of range.
     """
-    _check(x, y, batch_size)
-    rows = len(x)
-    steps = -(-rows // batch_size)
-    x, y = tf.convert_to_tensor(x), tf.convert_to_tensor(y)
+    lengths = sorted({len(array) for array in tf.nest.flatten(arrays)})
+    if len(lengths) != 1:
+        raise ValueError(f"arrays: expected equal lengths, got {lengths}")
+    rows = lengths[0]
+    if not 1 <= batch_size <= rows:
+        raise ValueError(f"batch_size: expected 1 to {rows} (the samples), got {batch_size}")
+    if per_piece < 1:
+        raise ValueError(f"per_piece: expected at least 1, got {per_piece}")
+    size = per_piece * batch_size
+    tensors = tf.nest.map_structure(tf.convert_to_tensor, arrays)
 
-    def epoch_of_batches(epoch: tf.Tensor) -> tf.data.Dataset:
+    def epoch_of_pieces(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.range(rows)
         if shuffle:
             # Philox by name: the automatic choice may differ between devices.
@@ -59,33 +69,14 @@ def training_batches(
                 order, seed=[seed, epoch], alg="philox"
             )
 
-        def batch(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            chosen = order[step * batch_size : (step + 1) * batch_size]
-            return tf.gather(x, chosen), tf.gather(y, chosen)
+        def piece(i: tf.Tensor) -> Any:
+            chosen = slice(i * size, (i + 1) * size)
+            if not shuffle:
+                return tf.nest.map_structure(lambda tensor: tensor[chosen], tensors)
+            return tf.nest.map_structure(lambda t: tf.gather(t, order[chosen]), tensors)
 
-        return tf.data.Dataset.range(steps).map(batch)
+        return tf.data.Dataset.range(-(-rows // size)).map(piece)
 
     epochs = tf.data.Dataset.counter(start=first_epoch)
-    return epochs.flat_map(epoch_of_batches).prefetch(tf.data.AUTOTUNE), steps
-
-
-def evaluation_batches(x: np.ndarray, y: np.ndarray, batch_size: int) -> tf.data.Dataset:
-    """One pass over all samples in their order, as (x, y) batches.
-
-    Args:
-      x: samples, [n, ...].
-      y: labels, [n, ...].
-      batch_size: samples per batch, at least 1; more than n gives one batch.
-
-    Raises:
-      ValueError: x and y differ in length, or batch_size is below 1.
-    """
-    _check(x, y, min(batch_size, len(x)))
-    return tf.data.Dataset.from_tensor_slices((x, y)).batch(batch_size).prefetch(tf.data.AUTOTUNE)
-
-
-def _check(x: np.ndarray, y: np.ndarray, batch_size: int) -> None:
-    if len(x) != len(y):
-        raise ValueError(f"x and y: expected equal lengths, got {len(x)} and {len(y)}")
-    if not 1 <= batch_size <= len(x):
-        raise ValueError(f"batch_size: expected 1 to {len(x)} (the samples), got {batch_size}")
+    # One piece is made ready while another is in use; more would only hold memory.
+    return epochs.flat_map(epoch_of_pieces).prefetch(1), -(-rows // batch_size)

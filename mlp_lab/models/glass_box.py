@@ -1,9 +1,9 @@
 """The training step, written out."""
 
-from typing import TYPE_CHECKING
-
 import keras
 import tensorflow as tf
+
+from mlp_lab.models.fused import Fused
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -12,19 +12,12 @@ if keras.backend.backend() != "tensorflow":
     )
 
 
-# What a type checker takes the mix-in's later base to be.
-if TYPE_CHECKING:
-    from keras import Model as _Mixin
-else:
-    _Mixin = object
-
-
-class GlassBox(_Mixin):
+class GlassBox(Fused):
     """Gives a Keras model the explicit training step.
 
     A mix-in: it goes before the Keras class, as in
-    `class Net(GlassBox, keras.Sequential)`. `fit`, `evaluate`, `compile` and
-    callbacks stay Keras' own; what one step does is `train_step` below, all of it.
+    `class Net(GlassBox, keras.Sequential)`. What one step does is `train_step` below, all
+    of it; `fit` and callbacks are used as in Keras (`Fused` runs many steps per call).
     It computes the same as Keras' hidden step, and like it respects sample weights,
     losses added by layers (regularizers, `add_loss`), the loss scale of
     mixed_float16, and the batch size when losses are averaged over an epoch.

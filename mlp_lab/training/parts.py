@@ -10,6 +10,7 @@ from mlp_lab.config import Config
 from mlp_lab.data import Dataset
 from mlp_lab.errors import InputError
 from mlp_lab.models import GlassBox
+from mlp_lab.probes import Probe
 
 # 8-bit pixels to [0, 1].
 _PIXEL_SCALE = 1 / 255
@@ -101,6 +102,14 @@ def metrics(config: Config, dataset: Dataset) -> list[keras.metrics.Metric]:
             )
         made.append(metric)
     return made
+
+
+def probes(config: Config) -> list[Probe]:
+    """Makes the probes; `InputError` if one cannot be made or is none."""
+    kind = "a subclass of mlp_lab.probes.Probe"
+    return [
+        registry.create(registry.parse("probes", text), Probe, kind, {}) for text in config.probes
+    ]
 
 
 def optimizer(config: Config) -> keras.optimizers.Optimizer:

@@ -10,13 +10,14 @@ from typing import Any
 import keras
 
 from mlp_lab import data
-from mlp_lab.callbacks import TensorBoard
+from mlp_lab.callbacks import Pictures, TensorBoard
 from mlp_lab.config import Config
-from mlp_lab.data.pipeline import evaluation_batches, one_hot, training_batches
+from mlp_lab.data.pipeline import one_hot
 from mlp_lab.errors import InputError
 from mlp_lab.training import parts, record
 from mlp_lab.training.checks import check_fit
 from mlp_lab.training.folder import MODEL, RunFolder
+from mlp_lab.training.page import RunPage
 
 RUNNING, FINISHED, DIVERGED = "running", "finished", "diverged"
 INTERRUPTED, FAILED = "interrupted", "failed"
@@ -60,6 +61,7 @@ def run(config: Config) -> Result:
     loss = parts.loss(config)
     metrics = parts.metrics(config, dataset)
     optimizer = parts.optimizer(config)
+    probes = parts.probes(config)
     labels = parts.label_form(config, loss)
     y_train, y_test = dataset.y_train, dataset.y_test
     if labels == "one_hot":
@@ -71,9 +73,10 @@ def run(config: Config) -> Result:
         optimizer=optimizer,
         loss=loss,
         metrics=metrics,
-        jit_compile=config.jit_compile,
+        jit_compile="auto" if config.jit_compile is None else config.jit_compile,
         run_eagerly=config.run_eagerly,
     )
+    model.shuffle_seed = config.seed
 
     folder.create()
     entry = _first_record(config, dataset, model)
@@ -89,26 +92,37 @@ def run(config: Config) -> Result:
             "with @keras.saving.register_keras_serializable()"
         )
     _say(f"run: {folder.path}")
-    batches, steps = training_batches(
-        dataset.x_train, y_train, config.batch_size, shuffle=config.shuffle, seed=config.seed
+    board = TensorBoard(
+        folder.path, config.histogram_every, probes=probes, layers=config.probe_layers
     )
+    page = RunPage(folder.path, config)
+    callbacks = [board, keras.callbacks.TerminateOnNaN()]
+    if config.pictures_every:
+        seen = dataset.x_test, dataset.y_test, dataset.class_names
+        callbacks.append(Pictures(page.writer, *seen, freq=config.pictures_every))
     try:
+        page.begin(entry, (metric.name for metric in metrics))
         history = model.fit(
-            batches,
-            steps_per_epoch=steps,
+            dataset.x_train,
+            y_train,
+            batch_size=config.batch_size,
             epochs=config.epochs,
-            validation_data=evaluation_batches(dataset.x_test, y_test, config.batch_size),
-            shuffle=False,  # the batches come shuffled
-            callbacks=[TensorBoard(folder.path), keras.callbacks.TerminateOnNaN()],
+            validation_data=(dataset.x_test, y_test),
+            shuffle=config.shuffle,
+            callbacks=callbacks,
             verbose=_verbosity(config.verbose),
         ).history
         model.save(folder.path / MODEL)
     except BaseException as error:
         status = INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
         reason = f"{type(error).__name__}: {error}"
-        folder.write_record({**entry, "status": status, "reason": reason, "ended": _now()})
+        entry = {**entry, "status": status, "reason": reason, "ended": _now()}
+        folder.write_record(entry)
+        page.end(entry, False, int(model.optimizer.iterations))
         raise
-    return _finish(folder, entry, model, history)
+    result = _finish(folder, entry, model, history)
+    page.end(result.record, result.finished, int(model.optimizer.iterations))
+    return result
 
 
 def _first_record(config: Config, dataset: data.Dataset, model: keras.Model) -> dict[str, Any]:

@@ -1,0 +1,48 @@
+"""Work that is done beside the training."""
+
+import queue
+import threading
+from collections.abc import Callable
+
+
+class Worker:
+    """Does jobs one after another on a thread of its own.
+
+    Args:
+      waiting: jobs that may wait; whoever brings one more waits for its turn.
+    """
+
+    def __init__(self, waiting: int = 2):
+        self._jobs: queue.Queue[Callable[[], None]] = queue.Queue(waiting)
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def do(self, job: Callable[[], None]) -> None:
+        """Has a job done soon; an error in an earlier one is raised here."""
+        self._raise()
+        if self._thread is None:
+            # A daemon: a process that ends by an error elsewhere does not wait for it.
+            self._thread = threading.Thread(target=self._run, name="mlp_lab probes", daemon=True)
+            self._thread.start()
+        self._jobs.put(job)
+
+    def finish(self) -> None:
+        """Waits until all is done; an error in a job is raised here."""
+        self._jobs.join()
+        self._raise()
+
+    def _run(self) -> None:
+        while True:
+            job = self._jobs.get()
+            try:
+                if self._error is None:
+                    job()
+            except BaseException as error:  # handed to the thread that brings jobs
+                self._error = error
+            finally:
+                self._jobs.task_done()
+
+    def _raise(self) -> None:
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error

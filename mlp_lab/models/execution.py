@@ -1,0 +1,262 @@
+"""Steps run one after another inside one compiled call, and looked at where asked."""
+
+import functools
+import itertools
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mlp_lab.models.capture import Capture, weight_names
+from mlp_lab.models.step import Step
+
+
+class Execution:
+    """What Keras calls its `train_function`: draws data and runs up to K steps on it.
+
+    All steps of all modes pass one and the same program, a loop of n steps that hands out
+    the tensors of its last one. To look at step s, the loop is stopped after s, the step is
+    run as a loop of one, and the rest follows. So whoever looks changes nothing: the
+    program, and with it every last bit of every weight, is the same with and without.
+
+    Args:
+      model: the model; its `steps_per_execution`, `jit_compile` and `run_eagerly` rule.
+      step: `model.train_step` or `model.test_step`.
+      piece_batch: None if the data set gives batches; else the rows of a batch in
+        pieces of up to K batches, from `mlp_lab.data.pipeline.pieces`.
+      observers: those who look at training steps; see `GlassBox.observers`.
+    """
+
+    def __init__(self, model, step, piece_batch=None, observers=()):
+        self._model = model
+        self._step = step
+        self._piece_batch = piece_batch
+        self._observers = observers
+        self._capturing = step == model.train_step
+        self._layers = {}
+        self._metrics = None
+        if model.run_eagerly:
+            self._one = self._one_step
+            self._run_piece = self._eager_piece
+        else:
+            # XLA compiles the whole loop over a piece, for sizes that are known, but of the
+            # loop over an iterator, which it cannot see, only the step.
+            whole = functools.partial(tf.function, autograph=False)
+            open_ended = functools.partial(whole, reduce_retracing=piece_batch is None)
+            self._one = open_ended(self._one_step, jit_compile=model.jit_compile or None)
+            self._run_piece = whole(self._loop_over_piece, jit_compile=model.jit_compile or None)
+            self._run_iterator = open_ended(self._loop_over_iterator)
+
+    def __call__(self, iterator):
+        """Draws from the iterator and runs; the logs of the last step.
+
+        Raises:
+          StopIteration: there are no more data.
+        """
+        limit = self._model.steps_per_execution
+        # Not tf.data's: train_on_batch and its like. Steps run eagerly take data one by one too.
+        if self._model.run_eagerly or not isinstance(iterator, tf.data.Iterator):
+            if self._piece_batch is None:
+                logs = None
+                for data in map(_absent, itertools.islice(iterator, limit)):
+                    self._build_on(data)
+                    logs = self._observed(functools.partial(self._on_data, data), 1)
+                if logs is None:
+                    raise StopIteration
+                return logs
+        elif self._piece_batch is None:
+            return self._on_iterator(iterator, limit)
+        return self._on_piece(_absent(next(iterator)))
+
+    def _on_iterator(self, iterator, limit):
+        if not self._model.built:  # tracing makes the weights, and runs nothing
+            self._run_iterator.get_concrete_function(iterator, tf.constant(1))
+        return self._observed(lambda n: self._run_iterator(iterator, tf.constant(n)), limit)
+
+    def _on_piece(self, piece):
+        rows = next(iter(tf.nest.flatten(piece))).shape[0]
+        whole = rows // self._piece_batch
+        done, logs = 0, None
+        looped = piece
+        if whole == 1:
+            # Of a piece that is one batch XLA would drop the slicing, fuse what is left in
+            # another way, and come to other last bits than with longer pieces.
+            looped = tf.nest.map_structure(lambda t: tf.concat([t, t], axis=0), piece)
+
+        def run(n):
+            nonlocal done
+            results = self._run_piece(
+                looped, tf.constant(done), tf.constant(done + n), self._piece_batch
+            )
+            done += n
+            return n, results
+
+        if whole:
+            logs = self._observed(run, whole)
+        if rows % self._piece_batch:
+            rest = tf.nest.map_structure(lambda t: t[whole * self._piece_batch :], piece)
+            logs = self._observed(functools.partial(self._on_rest, rest), 1)
+        return logs
+
+    def _on_rest(self, rest, n):
+        rows = next(iter(tf.nest.flatten(rest))).shape[0]
+        return n, self._run_piece(rest, tf.constant(0), tf.constant(1), rows)
+
+    def _on_data(self, data, n):
+        return n, self._one(data)
+
+    def _build_on(self, data):
+        if not self._model.built:
+            self._model(keras.utils.unpack_x_y_sample_weight(data)[0])
+
+    def _observed(self, run, steps):
+        """Runs `steps` steps by `run(n)`, stopping at each that an observer wants to see."""
+        if not self._observers or not self._capturing:
+            ran, results = run(steps)
+            if not int(ran):
+                raise StopIteration
+            return results[0]
+        logs = None
+        while steps:
+            now = int(self._model.optimizer.iterations)
+            wanted = min(observer.next_step(now) for observer in self._observers)
+            n = min(steps, max(wanted - now, 1))
+            looked_at = wanted == now
+            start = time.perf_counter()
+            weights = self._weights() if looked_at else {}
+            ran, results = run(n)
+            ran = int(ran)
+            if not ran:
+                break
+            logs, tensors = results
+            step = self._step_record(now, weights, tensors) if looked_at else None
+            seconds = time.perf_counter() - start
+            for observer in self._observers:
+                wants = looked_at and observer.next_step(now) == now
+                observer.ran(ran, seconds, step if wants else None)
+            steps -= ran
+            if ran < n:
+                break
+        if logs is None:
+            raise StopIteration
+        return logs
+
+    # One step, and the loops around it.
+
+    def _one_step(self, data):
+        data = _absent(data)
+        if not self._capturing:
+            return self._step(data), {}
+        with Capture(self._model) as capture:
+            logs = self._step(data)
+        self._layers = capture.layers
+        return logs, capture.tensors
+
+    def _results_of(self, spec):
+        """Zeros of what a step returns, and shapes that hold for every batch."""
+        traced = self._one.get_concrete_function(spec)
+        outputs = traced.structured_outputs
+        flat = tf.nest.flatten(outputs)
+        zeros = [tf.zeros([size or 0 for size in t.shape], t.dtype) for t in flat]
+        return outputs, zeros, [t.shape for t in flat]
+
+    def _loop_over_piece(self, piece, start, stop, batch):
+        def data(i):
+            return tf.nest.map_structure(lambda t: _rows(t, i * batch, batch), piece)
+
+        spec = tf.nest.map_structure(lambda t: tf.TensorSpec([batch, *t.shape[1:]], t.dtype), piece)
+        outputs, zeros, shapes = self._results_of(spec)
+        _, flat = tf.while_loop(
+            lambda i, _: i < stop,
+            lambda i, _: (i + 1, tf.nest.flatten(self._one(data(i)))),
+            [start, zeros],
+            shape_invariants=[tf.TensorShape([]), shapes],
+        )
+        return tf.nest.pack_sequence_as(outputs, flat)
+
+    def _loop_over_iterator(self, iterator, n):
+        outputs, zeros, shapes = self._results_of(iterator.element_spec)
+        first = iterator.get_next_as_optional()
+
+        def more(i, batch, _):
+            return tf.logical_and(i < n, batch.has_value())
+
+        def body(i, batch, _):
+            flat = tf.nest.flatten(self._one(batch.get_value()))
+            following = tf.cond(i + 1 < n, iterator.get_next_as_optional, lambda: batch)
+            return i + 1, following, flat
+
+        # A data set's last batch may be smaller, so only the other sizes are sure.
+        ran, _, flat = tf.while_loop(
+            more,
+            body,
+            [tf.constant(0), first, zeros],
+            shape_invariants=[tf.TensorShape([]), first._type_spec, shapes],
+        )
+        return ran, tf.nest.pack_sequence_as(outputs, flat)
+
+    def _eager_piece(self, piece, start, stop, batch):
+        for i in range(int(start), int(stop)):
+            rows = slice(i * batch, (i + 1) * batch)
+            results = self._one_step(tf.nest.map_structure(lambda t, rows=rows: t[rows], piece))
+        return results
+
+    # What is handed to observers.
+
+    def _weights(self):
+        names = weight_names(self._model)
+        return {
+            names[id(w)]: w.value.numpy() for w in self._model.weights if id(w) in names
+        }
+
+    def _step_record(self, number, weights, tensors):
+        model = self._model
+        arrays = tf.nest.map_structure(lambda t: t.numpy() if tf.is_tensor(t) else t, tensors)
+        return Step(
+            number=number,
+            weights=weights,
+            new_weights=self._weights(),
+            gradients=arrays["gradients"],
+            activations=arrays["activations"],
+            loss=float(arrays.get("loss", np.nan)),
+            labels=arrays.get("labels"),
+            outputs=arrays.get("outputs"),
+            sample_weight=arrays.get("sample_weight"),
+            metrics=self._batch_metrics(tensors),
+            learning_rate=float(model.optimizer.learning_rate),
+            layers=self._layers,
+        )
+
+    def _batch_metrics(self, tensors):
+        """The metrics of one batch; the epoch's, which are being summed up, stay as they are."""
+        if "outputs" not in tensors or "labels" not in tensors:
+            return {}
+        if self._metrics is None:
+            self._metrics = self._metrics_of_batch
+            if not self._model.run_eagerly:
+                self._metrics = tf.function(self._metrics, autograph=False, reduce_retracing=True)
+        results = self._metrics(
+            tensors["labels"], tensors["outputs"], tensors.get("sample_weight")
+        )
+        return {name: v.numpy() for name, v in results.items() if name != "loss"}
+
+    def _metrics_of_batch(self, labels, outputs, sample_weight):
+        # In the scope variables are replaced by tensors; nothing is assigned.
+        with keras.StatelessScope():
+            for metric in self._model.metrics:
+                metric.reset_state()
+            results = self._model.compute_metrics(None, labels, outputs, sample_weight)
+        return tf.nest.map_structure(tf.convert_to_tensor, results)
+
+
+def _rows(tensor, start, rows):
+    rank = len(tensor.shape)
+    return tf.slice(tensor, [start] + [0] * (rank - 1), [rows, *tensor.shape[1:]])
+
+
+def _absent(data):
+    """Data in which tf.data's empty Optional, which stands for None there, is None again."""
+    return tf.nest.map_structure(
+        lambda t: None if isinstance(t, tf.experimental.Optional) else t, data
+    )

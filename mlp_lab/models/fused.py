@@ -1,0 +1,392 @@
+"""`fit` and `evaluate` with many steps in one compiled call."""
+
+import contextlib
+import math
+import random
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mlp_lab.data.pipeline import pieces
+from mlp_lab.models.execution import Execution
+
+# What a type checker takes the mix-in's later base to be.
+if TYPE_CHECKING:
+    from keras import Model as _Mixin
+else:
+    _Mixin = object
+
+# One call computes at most this many floating-point operations, about half a second on two
+# cores, so that progress bars move and Ctrl-C is heard; and takes a piece of at most so many bytes.
+_FLOPS_PER_CALL = 5e10
+_BYTES_PER_CALL = 32 * 2**20
+_STEPS_PER_CALL = 512
+
+# XLA takes 1 to 2 seconds to compile a small network's steps, and saves about half a
+# millisecond in each: below this number of steps it does not pay. See docs/performance.md.
+_STEPS_WORTH_XLA = 4000
+
+
+class Fused(_Mixin):
+    """Keras' `fit` and `evaluate`, with many steps run by one compiled call.
+
+    Arrays are shuffled in an order that depends on (`shuffle_seed`, epoch) alone, where
+    the epoch is counted by the updates made, over all calls of `fit`; taken in pieces of K
+    batches; and K steps run in one call. Whatever else Keras takes (`tf.data` data sets,
+    generators, `class_weight`, `steps_per_epoch`) goes Keras' way, batch by batch.
+
+    Attributes:
+      shuffle_seed: of the order of samples; None draws one from Python's generator, which
+        `keras.utils.set_random_seed` sets.
+      observers: those who look at training steps. Each has `next_step(step)`, the first
+        step from `step` on that it wants to see (`math.inf` for none); `ran(steps, seconds,
+        seen)`, called after every compiled call with how many steps it ran, how long it took
+        (handing over included), and the `Step` it asked for or None; and `stopped()`, called
+        when a `fit` in which it was added ends, by an error too. It is then removed.
+    """
+
+    shuffle_seed: int | None = None
+    _piece_batch: tuple[int | None, int | None] = (None, None)  # of training, of evaluation
+    _auto = (False, False)  # steps_per_execution, jit_compile
+
+    @property
+    def observers(self):
+        """Those who look at training steps; a list to append to and remove from."""
+        # Past Keras' __setattr__, which would wrap the list and copy it.
+        return self.__dict__.setdefault("_step_observers", [])
+
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution="auto",
+        jit_compile="auto",
+        auto_scale_loss=True,
+    ):
+        """As `keras.Model.compile`, with two choices that are made by `fit`.
+
+        Args:
+          steps_per_execution: batches per compiled call. "auto": for arrays as many as make
+            up half a second of work, 1 where a callback has to be called after every batch;
+            else 1.
+          jit_compile: whether XLA compiles the step. "auto": on a GPU as Keras does; on a CPU
+            for arrays and at least 4,000 steps, and not if XLA cannot compile the model.
+          **others: see `keras.Model.compile`.
+        """
+        self._auto = (steps_per_execution == "auto", jit_compile == "auto" and not run_eagerly)
+        super().compile(
+            optimizer=optimizer,
+            loss=loss,
+            loss_weights=loss_weights,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=1 if self._auto[0] else steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=auto_scale_loss,
+        )
+
+    def get_compile_config(self):
+        """As in Keras; what is chosen by `fit` is saved as "auto"."""
+        config = super().get_compile_config()
+        for name, auto in zip(("steps_per_execution", "jit_compile"), self._auto, strict=True):
+            if config and auto:
+                config[name] = "auto"
+        return config
+
+    def compile_from_config(self, config):
+        """Compiles a loaded model as the saved one was; Keras leaves that to whoever has an
+        own `compile`."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
+        """Trains as `keras.Model.fit` does, with the same arguments."""
+        options = {
+            "epochs": epochs,
+            "verbose": verbose,
+            "callbacks": callbacks,
+            "initial_epoch": initial_epoch,
+            "validation_freq": validation_freq,
+        }
+        arrays = _arrays(x, y, sample_weight)
+        simple = class_weight is None and steps_per_epoch is None and isinstance(shuffle, bool)
+        if arrays is None or not simple or not self.compiled or not self._single_device():
+            mode = (None, None), self.steps_per_execution, self.jit_compile
+            with self._dismissing_observers(), self._feeding(*mode):
+                return super().fit(
+                    x=x,
+                    y=y,
+                    batch_size=batch_size,
+                    validation_split=validation_split,
+                    validation_data=validation_data,
+                    shuffle=shuffle,
+                    class_weight=class_weight,
+                    sample_weight=sample_weight,
+                    steps_per_epoch=steps_per_epoch,
+                    validation_steps=validation_steps,
+                    validation_batch_size=validation_batch_size,
+                    **options,
+                )
+
+        if validation_split and validation_data is None:
+            rows = len(tf.nest.flatten(arrays)[0])
+            kept = math.floor(rows * (1 - validation_split))
+            if not 0 < kept < rows:
+                raise ValueError(
+                    f"validation_split={validation_split}: leaves {kept} of {rows} samples to "
+                    "train on and the rest to validate; choose a share that leaves some of each"
+                )
+            validation_data = tf.nest.map_structure(lambda a: a[kept:], arrays)
+            arrays = tf.nest.map_structure(lambda a: a[:kept], arrays)
+        rows = len(tf.nest.flatten(arrays)[0])
+        batch = min(batch_size or 32, rows)
+        steps = -(-rows // batch)
+        self._build_on(arrays, batch)
+        per_call = self._steps_per_call(arrays, batch, callbacks)
+        seed = self.shuffle_seed
+        if shuffle and seed is None:
+            seed = self.shuffle_seed = random.getrandbits(31)
+        data, steps = pieces(
+            arrays,
+            batch,
+            per_call,
+            shuffle=shuffle,
+            seed=seed or 0,
+            first_epoch=int(self.optimizer.iterations) // steps,
+        )
+        validation_batch = validation_batch_size or batch
+        validation = _arrays(*_unpacked(validation_data))
+        if validation is not None and validation_steps is None:
+            validation_batch = min(validation_batch, len(tf.nest.flatten(validation)[0]))
+            validation_data, validation_steps = pieces(validation, validation_batch, per_call)
+        else:
+            validation_batch = None
+            options["validation_batch_size"] = validation_batch_size or batch
+        jit = self.jit_compile
+        if self._auto[1] and not jit:
+            jit = steps * epochs >= _STEPS_WORTH_XLA and self._compiles(arrays, batch)
+        mode = (batch, validation_batch), per_call, jit
+        with self._dismissing_observers(), self._feeding(*mode):
+            return super().fit(
+                x=data,
+                steps_per_epoch=steps,
+                validation_data=validation_data,
+                validation_steps=validation_steps,
+                shuffle=False,
+                **options,
+            )
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ):
+        """Evaluates as `keras.Model.evaluate` does, with the same arguments."""
+        options = {"verbose": verbose, "callbacks": callbacks, "return_dict": return_dict, **kwargs}
+        arrays = _arrays(x, y, sample_weight)
+        if kwargs:  # from fit, which has made everything ready
+            return super().evaluate(
+                x=x, y=y, batch_size=batch_size, sample_weight=sample_weight, steps=steps, **options
+            )
+        training = self._piece_batch[0]
+        if arrays is None or steps is not None or not self.compiled or not self._single_device():
+            per_call = 1 if self._auto[0] else self.steps_per_execution
+            with self._feeding((training, None), per_call, self.jit_compile):
+                return super().evaluate(
+                    x=x,
+                    y=y,
+                    batch_size=batch_size,
+                    sample_weight=sample_weight,
+                    steps=steps,
+                    **options,
+                )
+        batch = min(batch_size or 32, len(tf.nest.flatten(arrays)[0]))
+        self._build_on(arrays, batch)
+        per_call = self._steps_per_call(arrays, batch, callbacks)
+        data, steps = pieces(arrays, batch, per_call)
+        with self._feeding((training, batch), per_call, self.jit_compile):
+            return super().evaluate(x=data, steps=steps, **options)
+
+    def make_train_function(self, force=False):
+        """Sets `train_function` to what runs `train_step`."""
+        if not self._single_device():
+            return super().make_train_function(force)
+        if self.train_function is None or force:
+            self.train_function = Execution(
+                self, self.train_step, self._piece_batch[0], self.observers
+            )
+        return self.train_function
+
+    def make_test_function(self, force=False):
+        """Sets `test_function` to what runs `test_step`."""
+        if not self._single_device():
+            return super().make_test_function(force)
+        if self.test_function is None or force:
+            self.test_function = Execution(self, self.test_step, self._piece_batch[1])
+        return self.test_function
+
+    # How `fit` and `evaluate` run, for as long as they do.
+
+    @contextlib.contextmanager
+    def _feeding(self, piece_batch, steps_per_execution, jit_compile):
+        before = self._piece_batch, self.steps_per_execution, self.jit_compile
+        after = piece_batch, steps_per_execution, jit_compile
+        self._set_feeding(after)
+        try:
+            yield
+        finally:
+            self._set_feeding(before)
+
+    @contextlib.contextmanager
+    def _dismissing_observers(self):
+        before = list(self.observers)
+        try:
+            yield
+        finally:
+            added = [observer for observer in self.observers if observer not in before]
+            self.observers[:] = before
+            for observer in added:
+                observer.stopped()
+
+    def _set_feeding(self, chosen):
+        piece_batch, steps_per_execution, jit_compile = chosen
+        same_mode = (steps_per_execution, jit_compile) == (
+            self.steps_per_execution,
+            self.jit_compile,
+        )
+        # Compiled functions are kept as long as they fit.
+        if self._piece_batch[0] != piece_batch[0] or not same_mode:
+            self.train_function = None
+        if self._piece_batch[1] != piece_batch[1] or not same_mode:
+            self.test_function = None
+        self._piece_batch = piece_batch
+        self.steps_per_execution = steps_per_execution
+        if jit_compile != self.jit_compile:
+            self.jit_compile = jit_compile
+
+    def _single_device(self):
+        return self.distribute_strategy.num_replicas_in_sync == 1
+
+    def _build_on(self, arrays, batch):
+        if not self.built:
+            x = keras.utils.unpack_x_y_sample_weight(arrays)[0]
+            self(tf.nest.map_structure(lambda a: tf.convert_to_tensor(a[:batch]), x))
+
+    def _steps_per_call(self, arrays, batch, callbacks) -> int:
+        if not self._auto[0]:
+            return self.steps_per_execution
+        if self.run_eagerly or _wants_every_batch(callbacks):
+            return 1
+        row_bytes = sum(a.nbytes / len(a) for a in map(np.asarray, tf.nest.flatten(arrays)))
+        # Each weight is multiplied and added three times for a sample: forward, for its
+        # gradient, and for the gradient of what is below.
+        flops = 6 * sum(math.prod(w.shape) for w in self.trainable_weights) * batch
+        limit = min(
+            _STEPS_PER_CALL,
+            int(_BYTES_PER_CALL / (row_bytes * batch)),
+            int(_FLOPS_PER_CALL / max(flops, 1)),
+        )
+        whole = len(tf.nest.flatten(arrays)[0]) // batch
+        if limit >= whole:
+            return whole or 1
+        limit = max(limit, 1)
+        # Pieces of equal length need one program; a shorter last one would need another.
+        divisors = [k for k in range(limit, limit // 2, -1) if whole % k == 0]
+        return divisors[0] if divisors else limit
+
+    def _compiles(self, arrays, batch) -> bool:
+        """Whether XLA can compile the forward pass; some operations have no XLA form."""
+        x = keras.utils.unpack_x_y_sample_weight(arrays)[0]
+        few = tf.nest.map_structure(lambda a: tf.convert_to_tensor(a[:batch]), x)
+        forward = tf.function(lambda x: self(x, training=False), jit_compile=True, autograph=False)
+        try:
+            forward.experimental_get_compiler_ir(few)(stage="hlo")
+        except Exception:
+            return False
+        return True
+
+
+def _unpacked(data: Any) -> tuple:
+    if isinstance(data, tuple | list):
+        return keras.utils.unpack_x_y_sample_weight(tuple(data))
+    return None, None, None
+
+
+def _arrays(x: Any, y: Any, sample_weight: Any) -> tuple | None:
+    """(x, y, sample_weight) without the absent ones, if all are arrays in memory, else None."""
+    given = [part for part in (x, y, sample_weight) if part is not None]
+    leaves = tf.nest.flatten(given)
+    plain = leaves and all(
+        isinstance(a, np.ndarray | tf.Tensor) and np.ndim(a) > 0 and a.dtype != object
+        for a in leaves
+    )
+    if x is None or (y is None and sample_weight is not None) or not plain:
+        return None
+    # Of unequal lengths and of none Keras has an error to tell.
+    if len({len(a) for a in leaves}) != 1 or not len(leaves[0]):
+        return None
+    floatx = keras.config.floatx()
+
+    def standard(a):
+        dtype = keras.backend.standardize_dtype(a.dtype)
+        if keras.backend.is_float_dtype(dtype) and dtype != floatx:
+            return a.astype(floatx) if isinstance(a, np.ndarray) else tf.cast(a, floatx)
+        return a
+
+    return tuple(tf.nest.map_structure(standard, part) for part in given)
+
+
+_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+
+
+def _wants_every_batch(callbacks: Any) -> bool:
+    """Whether a callback does something after each batch, rather than now and then."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = callbacks.callbacks
+    elif callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
+        callbacks = [callbacks]
+    for callback in callbacks:
+        own = type(callback)
+        if callback is None or getattr(callback, "any_steps_per_execution", False):
+            continue
+        if own.__module__.startswith("keras."):
+            # Keras' own are content with fewer calls, unless they were told otherwise.
+            often = [getattr(callback, n, "epoch") for n in ("update_freq", "save_freq")]
+            if often != ["epoch", "epoch"] or any(n in callback.__dict__ for n in _BATCH_HOOKS):
+                return True
+        elif any(getattr(own, n) is not getattr(keras.callbacks.Callback, n) for n in _BATCH_HOOKS):
+            return True
+    return False

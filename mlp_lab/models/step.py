@@ -1,0 +1,49 @@
+"""One real step of training, handed to those who look at it."""
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Step:
+    """The values of one training step, as NumPy arrays; they are the step's own, not copies.
+
+    Attributes:
+      number: updates made before this step, the optimizer's `iterations` when it began; the
+        first step is 0.
+      weights: every floating-point weight by name, as the step's forward pass used it.
+      new_weights: the same after the step.
+      gradients: d loss / d weight by name of the weight, after `transform_gradients`,
+        without a loss scale.
+      activations: outputs of every layer by its name, those of the forward pass in
+        training (dropout included).
+      loss: the batch's loss, added losses included; NaN if the step computes none.
+      labels: as the step gave them to the metrics, or None.
+      outputs: the model's outputs, likewise.
+      sample_weight: likewise.
+      metrics: the metrics of this batch alone by name.
+      learning_rate: of the update.
+      layers: the layers by the names used in `activations`, to ask for their settings.
+    """
+
+    number: int
+    weights: Mapping[str, np.ndarray]
+    new_weights: Mapping[str, np.ndarray]
+    gradients: Mapping[str, np.ndarray]
+    activations: Mapping[str, np.ndarray]
+    loss: float
+    labels: Any
+    outputs: Any
+    sample_weight: Any
+    metrics: Mapping[str, float]
+    learning_rate: float
+    layers: Mapping[str, Any]
+
+    @functools.cached_property
+    def updates(self) -> Mapping[str, np.ndarray]:
+        """What the optimizer applied, new minus old, by name of each weight with a gradient."""
+        return {name: self.new_weights[name] - self.weights[name] for name in self.gradients}

@@ -1,0 +1,107 @@
+"""What a picture is made of, and what a picture is."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import ClassVar
+
+import keras
+import numpy as np
+
+from mlp_lab.writers import Writer
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class View:
+    """What there is to draw after an epoch.
+
+    Attributes:
+      model: the built model.
+      images: uint8 or float [n, h, w] or [n, d], inputs as the model gets them.
+      labels: int [n], the true classes.
+      outputs: float32 [n, classes], the model's outputs on `images`.
+      class_names: one per class.
+      epoch: epochs finished, 0 before training.
+      step: `optimizer.iterations`, where the picture is written.
+      writer: what it is written with.
+      folder: the writer's folder.
+    """
+
+    model: keras.Model
+    images: np.ndarray = dataclasses.field(repr=False)
+    labels: np.ndarray = dataclasses.field(repr=False)
+    outputs: np.ndarray = dataclasses.field(repr=False)
+    class_names: tuple[str, ...]
+    epoch: int
+    step: int
+    writer: Writer
+    folder: Path
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One name per output; an output without a class name is its number."""
+        extra = range(len(self.class_names), self.outputs.shape[-1])
+        return (*self.class_names, *map(str, extra))
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """The class with the largest output, int [n]."""
+        return self.outputs.argmax(axis=-1)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The outputs as probabilities, float64 [n, classes].
+
+        Outputs from 0 to 1, in no row all 0, are taken for probabilities; of others,
+        logits, it is the softmax. A row with outputs that are not finite becomes 0.
+        """
+        z = np.asarray(self.outputs, dtype=np.float64)
+        z = np.where(np.isfinite(z).all(axis=-1, keepdims=True), z, np.nan)
+        rows = z[~np.isnan(z).any(axis=-1)]
+        if not ((rows >= 0).all() and (rows <= 1).all() and (rows.sum(axis=-1) > 0).all()):
+            z = np.exp(z - z.max(axis=-1, keepdims=True))
+            z /= z.sum(axis=-1, keepdims=True)
+        return np.nan_to_num(z, nan=0.0)
+
+    @property
+    def shape(self) -> tuple[int, int] | None:
+        """Height and width of an image, for flat ones of the square; None if there is none."""
+        if self.images.ndim == 3:
+            return self.images.shape[1], self.images.shape[2]
+        if self.images.ndim == 2 and math.isqrt(self.images.shape[1]) ** 2 == self.images.shape[1]:
+            return math.isqrt(self.images.shape[1]), math.isqrt(self.images.shape[1])
+        return None
+
+    def pixels(self, which: slice | np.ndarray) -> np.ndarray | None:
+        """The chosen images, uint8 [chosen, h, w], or None if they cannot be shown.
+
+        Floats are spread over 0 ... 255: from [0, 1] if they fit in it, else from the
+        smallest to the largest of all images.
+        """
+        if self.shape is None:
+            return None
+        chosen = self.images[which].reshape(-1, *self.shape)
+        if chosen.dtype == np.uint8:
+            return chosen
+        low, high = float(self.images.min()), float(self.images.max())
+        if low >= 0 and high <= 1:
+            low, high = 0.0, 1.0
+        span = max(high - low, 1e-12)
+        return np.rint((chosen.astype(np.float64) - low) / span * 255).astype(np.uint8)
+
+
+class Picture:
+    """One thing to see in TensorBoard: subclass it and implement `draw`.
+
+    Attributes:
+      when: `"start"` before training, `"epoch"` before training and after every epoch,
+        `"end"` after training.
+    """
+
+    when: ClassVar[str] = "epoch"
+
+    def draw(self, view: View) -> None:
+        """Writes the picture with `view.writer` at `view.step`; nothing where it cannot."""
+        raise NotImplementedError(f"{type(self).__name__}: expected a method draw(self, view)")

@@ -1,0 +1,124 @@
+"""The last hidden layer as a cloud of points."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from PIL import Image
+from tensorboard.plugins import projector
+
+from mlp_lab.pictures import calls
+from mlp_lab.pictures.base import Picture, View
+
+# TensorBoard loads the sprite as one texture; browsers take up to this many pixels a side.
+_TEXTURE = 8192
+_BATCH = 256
+
+
+class Projector(Picture):
+    """The last hidden layer's outputs on the first images, for the Projector dashboard.
+
+    Written to the writer's folder: `projector.tsv` (the outputs), `metadata.tsv` (true
+    and predicted class), `sprite.png` (the images) and `projector_config.pbtxt`.
+
+    Args:
+      count: how many images.
+    """
+
+    when = "end"
+
+    def __init__(self, count: int = 2000):
+        self.count = count
+
+    def draw(self, view: View) -> None:
+        hidden = last_hidden(view.model, view.images[: self.count])
+        if hidden is None:
+            return
+        folder = Path(view.folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        # Nine digits are a float32 exactly. The binary form would be read as text if its
+        # bytes happen to be valid UTF-8.
+        np.savetxt(folder / "projector.tsv", hidden, fmt="%.9g", delimiter="\t")
+        self._metadata(view, folder / "metadata.tsv", len(hidden))
+
+        config = projector.ProjectorConfig()
+        embedding = config.embeddings.add(
+            tensor_name="last_hidden_layer",
+            tensor_path="projector.tsv",
+            metadata_path="metadata.tsv",
+            tensor_shape=hidden.shape,
+        )
+        tiles = view.pixels(slice(len(hidden)))
+        if tiles is not None:
+            sheet, size = sprite(tiles)
+            sheet.save(folder / "sprite.png")
+            embedding.sprite.image_path = "sprite.png"
+            embedding.sprite.single_image_dim.extend(size)
+        projector.visualize_embeddings(str(folder), config)
+
+    def _metadata(self, view: View, path: Path, count: int) -> None:
+        names = [" ".join(name.split()) for name in view.names]
+        rows = zip(view.labels[:count], view.predicted[:count], strict=True)
+        lines = ["class\tpredicted", *(f"{names[i]}\t{names[j]}" for i, j in rows)]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def last_hidden(model: keras.Model, images: np.ndarray) -> np.ndarray | None:
+    """What the last layer with a matrix of weights gets as its inputs, float32 [n, d].
+
+    The last layer is the one called last. None if there is none, or if its inputs are
+    not one per image.
+    """
+    layers = [layer for layer in calls.all_layers(model) if _has_matrix(layer)]
+    last: dict[str, Any] = {}
+
+    def watch(layer, call, args, kwargs):
+        tensors = keras.tree.flatten((args, kwargs))
+        last["inputs"] = next((t for t in tensors if hasattr(t, "shape")), None)
+        return call(*args, **kwargs)
+
+    parts = []
+    with calls.watched(layers, watch):
+        for start in range(0, len(images), _BATCH):
+            batch = images[start : start + _BATCH]
+            last.clear()
+            model(ops.convert_to_tensor(batch), training=False)
+            inputs = last.get("inputs")
+            if inputs is None or not len(inputs.shape) or inputs.shape[0] != len(batch):
+                return None
+            rows = ops.convert_to_numpy(ops.cast(inputs, "float32"))
+            parts.append(rows.reshape(len(batch), -1))
+    return np.concatenate(parts) if parts else None
+
+
+def _has_matrix(layer: keras.Layer) -> bool:
+    own = [v for v in vars(layer).values() if isinstance(v, keras.Variable)]
+    return any(len(v.shape) == 2 for v in own)
+
+
+def sprite(tiles: np.ndarray) -> tuple[Image.Image, tuple[int, int]]:
+    """All images in one square of rows.
+
+    Args:
+      tiles: uint8 [n, h, w].
+
+    Returns:
+      The square, and width and height of one image in it: smaller than w and h where
+      the square would be larger than a browser's texture.
+    """
+    columns = max(1, math.ceil(math.sqrt(len(tiles))))
+    height, width = tiles.shape[1:]
+    scale = min(1.0, _TEXTURE / columns / max(height, width))
+    size = (max(1, int(width * scale)), max(1, int(height * scale)))
+    sheet = Image.new("L", (columns * size[0], columns * size[1]))
+    for i, tile in enumerate(tiles):
+        image = Image.fromarray(tile)
+        if size != image.size:
+            image = image.resize(size, Image.Resampling.BOX)
+        sheet.paste(image, (i % columns * size[0], i // columns * size[1]))
+    return sheet, size

@@ -1,0 +1,115 @@
+"""An array in a few numbers: a histogram, moments, and what is not finite."""
+
+import dataclasses
+
+import numpy as np
+
+BINS = 30  # as many as TensorBoard's own histograms have
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Statistics:
+    """What is kept of an array of n values; all but the counts is of the finite ones.
+
+    Attributes:
+      low: least value; high: greatest.
+      mean: sum(v) / n.
+      std: sqrt(sum((v - mean)^2) / n).
+      norm: Euclidean, sqrt(sum(v^2)).
+      counts: int64 [30], values in equal bins from low to high; the last bin has both ends.
+      nan: number of NaNs; infinite: number of infinities of both signs.
+    """
+
+    low: float
+    high: float
+    mean: float
+    std: float
+    norm: float
+    counts: np.ndarray
+    nan: int = 0
+    infinite: int = 0
+
+    @property
+    def moments(self) -> dict[str, float]:
+        """mean, std, min, max and norm, by these names."""
+        return {
+            "mean": self.mean,
+            "std": self.std,
+            "min": self.low,
+            "max": self.high,
+            "norm": self.norm,
+        }
+
+    def histogram(self) -> np.ndarray:
+        """float64 [30, 3]: left edge, right edge and count of each bin, TensorBoard's form.
+
+        As `tf.summary.histogram` has it: for equal values v one bin from v - 0.5 to
+        v + 0.5, and no counts at all if there are no values.
+        """
+        table = np.zeros((BINS, 3))
+        if not self.counts.any():
+            return table
+        if self.low == self.high:
+            table[:, 0], table[:, 1] = self.low - 0.5, self.high + 0.5
+        else:
+            edges = np.linspace(self.low, self.high, BINS + 1)
+            table[:, 0], table[:, 1] = edges[:-1], edges[1:]
+        table[:, 2] = self.counts
+        return table
+
+
+def summarize(array) -> Statistics:
+    """The statistics of an array of numbers, of any shape and type."""
+    values = _floats(array)
+    nan = infinite = 0
+    if values.size:
+        squares = float(values.dot(values))
+        # One NaN or infinity makes this not finite, and so do values beyond 1e19.
+        if not np.isfinite(squares):
+            values = values.astype(np.float64)
+            nan = int(np.isnan(values).sum())
+            infinite = int(np.isinf(values).sum())
+            values = values[np.isfinite(values)]
+            squares = float(values.dot(values))
+    if not values.size:
+        empty = float("nan")
+        zeros = np.zeros(BINS, np.int64)
+        return Statistics(empty, empty, empty, empty, empty, zeros, nan, infinite)
+    low, high = values.min(), values.max()
+    mean = float(values.mean())
+    if low == high:
+        counts = np.zeros(BINS, np.int64)
+        counts[-1] = values.size
+        std = 0.0
+    else:
+        scratch = values - values.dtype.type(mean)
+        std = float(np.sqrt(scratch.dot(scratch) / values.size))
+        # In the array's own precision, and in place: this is what a histogram costs.
+        np.subtract(values, low, out=scratch)
+        scale = BINS / (float(high) - float(low))
+        if np.isfinite(scale) and scale < np.finfo(scratch.dtype).max:
+            np.multiply(scratch, scratch.dtype.type(scale), out=scratch)
+        else:  # low and high are next to each other, or at the ends of all numbers
+            scratch = (values.astype(np.longdouble) - low) * (BINS / (np.longdouble(high) - low))
+        counts = np.bincount(scratch.astype(np.intp), minlength=BINS + 1)
+        counts[BINS - 1] += counts[BINS]  # the greatest value itself
+        counts = counts[:BINS]
+    return Statistics(float(low), float(high), mean, std, float(np.sqrt(squares)), counts, nan, infinite)
+
+
+def norm(array) -> float:
+    """Euclidean norm, sqrt(sum(v^2))."""
+    values = _floats(array)
+    squares = float(values.dot(values))
+    if not np.isfinite(squares):  # too great for float32, perhaps
+        values = values.astype(np.float64)
+        squares = float(values.dot(values))
+    return float(np.sqrt(squares))
+
+
+def _floats(array) -> np.ndarray:
+    """The values in one row; half precision and whole numbers as what holds them exactly."""
+    values = np.asarray(array).reshape(-1)
+    if values.dtype in (np.float32, np.float64):
+        return values
+    return values.astype(np.float64 if values.dtype.kind in "iub" and values.itemsize > 2 else np.float32)

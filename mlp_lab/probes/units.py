@@ -1,0 +1,52 @@
+"""Units that have stopped to learn, or are about to."""
+
+import numpy as np
+
+from mlp_lab.probes.base import Probe
+
+# Outputs this close to a bound of sigmoid or tanh, as a share of the range, are saturated.
+_NEAR = 0.05
+_BOUNDS = {"sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
+_RECTIFIERS = ("relu", "relu6")
+
+
+class Units(Probe):
+    """The shares of dead and of saturated units of each layer, and which units they are.
+
+    A unit of a layer with ReLU is dead in a batch if it puts out 0 for every sample: no
+    gradient passes it. A unit of a layer with sigmoid or tanh is saturated if every one of
+    its outputs lies within 5 % of the range from a bound: hardly any gradient does.
+
+    Layers with other activations have no such units and are left out.
+    """
+
+    group = "units"
+
+    def read(self, step):
+        found = {}
+        for name, outputs in step.activations.items():
+            kind = _activation(step.layers.get(name))
+            if np.ndim(outputs) < 2 or not np.size(outputs):
+                continue
+            values = np.asarray(outputs, dtype=np.float32).reshape(-1, outputs.shape[-1])
+            if kind in _RECTIFIERS:
+                what, units = "dead", ~values.any(axis=0)
+            elif kind in _BOUNDS:
+                low, high = _BOUNDS[kind]
+                edge = _NEAR * (high - low)
+                near = (values < low + edge) | (values > high - edge)
+                what, units = "saturated", near.all(axis=0)
+            else:
+                continue
+            found[f"{name}/{what}"] = float(units.mean())
+            numbers = ", ".join(map(str, np.flatnonzero(units)))
+            found[f"{name}/{what}_units"] = f"{units.sum()} of {units.size}: {numbers or 'none'}"
+        return found
+
+
+def _activation(layer):
+    """The activation's name in Keras' words, "relu" for the function as for the layer."""
+    own = getattr(layer, "activation", None)
+    own = layer if own is None else own
+    name = getattr(own, "__name__", type(own).__name__).lower()
+    return {"relu": "relu", "hardsigmoid": "hard_sigmoid"}.get(name, name)

@@ -1,0 +1,248 @@
+"""Event files: what each of TensorBoard's dashboards wants to find in them."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.custom_scalar import metadata as custom_scalar
+from tensorboard.plugins.hparams import api_pb2
+from tensorboard.plugins.hparams import summary as hparams_summary
+from tensorboard.plugins.image import metadata as image_metadata
+from tensorboard.plugins.pr_curve import metadata as pr_curve_metadata
+from tensorboard.plugins.scalar import metadata as scalar_metadata
+from tensorboard.plugins.text import metadata as text_metadata
+from tensorboard.util.tensor_util import make_tensor_proto
+
+# Whole numbers up to here are exact in the float64 that the HParams dashboard keeps.
+_EXACT = 2**53
+
+
+class Writer:
+    """The event file of one folder.
+
+    TensorBoard follows one growing file per folder, the newest, so all that goes to a
+    folder goes through one writer. The file is made by the first write; everything is
+    written eagerly, on the host. After `close` the next write begins a new file.
+
+    Args:
+      folder: made when it is missing, with the first write.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        self._file: tf.summary.SummaryWriter | None = None
+
+    def _open(self) -> tf.summary.SummaryWriter:
+        if self._file is None:
+            self._file = tf.summary.create_file_writer(str(self.folder))
+        return self._file
+
+    def raw(self, summary, step: int) -> None:
+        """Writes a `Summary` proto, of TensorBoard's or TensorFlow's kind, or its bytes."""
+        if not isinstance(summary, bytes):
+            summary = summary.SerializeToString()
+        # A caller's `record_if` that skips steps is not meant for this file.
+        with self._open().as_default(), tf.summary.record_if(True):
+            tf.summary.experimental.write_raw_pb(summary, step=step)
+
+    def scalars(self, values: Mapping[str, float], step: int) -> None:
+        """One number per tag, float32, all in one record."""
+        summary = Summary()
+        for tag, value in values.items():
+            metadata = scalar_metadata.create_summary_metadata(display_name=None, description=None)
+            _add(summary, tag, np.float32(value), metadata)
+        self.raw(summary, step)
+
+    def images(self, tag: str, images: np.ndarray, step: int) -> None:
+        """Pictures, shown side by side under one tag.
+
+        Args:
+          tag: their name.
+          images: uint8 [n, h, w, 3] (RGB) or [n, h, w, 1] (gray).
+          step: the step they belong to.
+
+        Raises:
+          ValueError: another shape or type.
+        """
+        images = np.asarray(images)
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
+            raise ValueError(
+                f"{tag}: expected uint8 images [n, h, w, 3] or [n, h, w, 1], got {images.dtype} "
+                f"{list(images.shape)}"
+            )
+        height, width = images.shape[1:3]
+        content = [str(width).encode(), str(height).encode(), *map(png, images)]
+        metadata = image_metadata.create_summary_metadata(display_name=None, description=None)
+        self._one(tag, np.array(content, dtype=object), metadata, step)
+
+    def text(self, tag: str, markdown: str, step: int) -> None:
+        """A text in Markdown."""
+        metadata = text_metadata.create_summary_metadata(display_name=None, description=None)
+        self._one(tag, np.array(markdown.encode(), dtype=object), metadata, step)
+
+    def pr_curves(
+        self,
+        tags: Sequence[str],
+        labels: np.ndarray,
+        probabilities: np.ndarray,
+        step: int,
+        thresholds: int = 201,
+    ) -> None:
+        """One precision-recall curve per class, each class against all others.
+
+        Args:
+          tags: one name per class.
+          labels: integer [n], the true classes.
+          probabilities: float [n, classes], from 0 to 1.
+          step: the step they belong to.
+          thresholds: how many, evenly from 0 to 1; a sample counts as found by a
+            threshold if its probability is at least that.
+
+        Raises:
+          ValueError: as many tags as classes, or labels as samples, are not there.
+        """
+        labels, probabilities = np.asarray(labels), np.asarray(probabilities)
+        if probabilities.shape != (len(labels), len(tags)):
+            raise ValueError(
+                f"probabilities: expected [labels, tags] = [{len(labels)}, {len(tags)}], got "
+                f"{list(probabilities.shape)}"
+            )
+        summary = Summary()
+        for i, tag in enumerate(tags):
+            metadata = pr_curve_metadata.create_summary_metadata(
+                display_name=tag, description="", num_thresholds=thresholds
+            )
+            curve = pr_curve(labels == i, probabilities[:, i], thresholds)
+            _add(summary, tag, curve.astype(np.float32), metadata)
+        self.raw(summary, step)
+
+    def hparams(self, values: Mapping[str, object], metrics: Iterable[tuple[str, str]]) -> None:
+        """Starts this run's row in the HParams dashboard; `hparams_end` completes it.
+
+        Args:
+          values: option -> value, one column each. Truth values and numbers stay what
+            they are; None, sequences, numbers that JSON or float64 cannot hold and all
+            else become text.
+          metrics: (tag, group) of scalars to be shown as columns, where group is the
+            subfolder of this writer's folder with their event file, "" for the same.
+        """
+        plain = {name: _hparam(value) for name, value in values.items()}
+        columns = [
+            api_pb2.HParamInfo(name=name, type=_hparam_type(value)) for name, value in plain.items()
+        ]
+        shown = [
+            api_pb2.MetricInfo(
+                name=api_pb2.MetricName(group=group, tag=tag),
+                display_name=f"{group} {tag}".strip(),
+            )
+            for tag, group in metrics
+        ]
+        self.raw(hparams_summary.experiment_pb(columns, shown), step=0)
+        # Without a group name every run is a row of its own, also with equal options.
+        self.raw(hparams_summary.session_start_pb(plain), step=0)
+
+    def hparams_end(self, succeeded: bool) -> None:
+        """Says in the HParams dashboard that the run is over, and whether it went well."""
+        status = api_pb2.STATUS_SUCCESS if succeeded else api_pb2.STATUS_FAILURE
+        self.raw(hparams_summary.session_end_pb(status), step=0)
+
+    def layout(self, categories: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        """Arranges the Custom Scalars dashboard.
+
+        Args:
+          categories: category -> chart title -> regular expressions; a chart shows all
+            scalars of all runs whose tags match one of them.
+        """
+        layout = layout_pb2.Layout()
+        for title, charts in categories.items():
+            category = layout.category.add(title=title)
+            for chart, tags in charts.items():
+                category.chart.add(title=chart, multiline={"tag": list(tags)})
+        content = np.array(layout.SerializeToString(), dtype=object)
+        tag, metadata = custom_scalar.CONFIG_SUMMARY_TAG, custom_scalar.create_summary_metadata()
+        self._one(tag, content, metadata, step=0)
+
+    def graph(self, graph_def: tf.compat.v1.GraphDef) -> None:
+        """The run's graph; its nodes need not be operations of TensorFlow. The last one counts."""
+        with self._open().as_default(), tf.summary.record_if(True):
+            tf.summary.graph(graph_def)
+
+    def flush(self) -> None:
+        """Hands everything written so far to the file."""
+        if self._file is not None:
+            self._file.flush()
+
+    def close(self) -> None:
+        """Flushes and closes the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _one(self, tag: str, value, metadata: SummaryMetadata, step: int) -> None:
+        summary = Summary()
+        _add(summary, tag, value, metadata)
+        self.raw(summary, step)
+
+
+def _add(summary: Summary, tag: str, value, metadata: SummaryMetadata) -> None:
+    summary.value.add(tag=tag, tensor=make_tensor_proto(value), metadata=metadata)
+
+
+def png(image: np.ndarray) -> bytes:
+    """An image, uint8 [h, w, 3] or [h, w, 1], as the bytes of a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, format="PNG")
+    return file.getvalue()
+
+
+def pr_curve(truth: np.ndarray, scores: np.ndarray, thresholds: int = 201) -> np.ndarray:
+    """Counts, precision and recall of "score >= t" for t = 0 ... 1.
+
+    t_i = i / (thresholds - 1); precision = TP / (TP + FP), recall = TP / (TP + FN), each
+    0 where the denominator is.
+
+    Args:
+      truth: bool [n].
+      scores: float [n], from 0 to 1.
+      thresholds: at least 2.
+
+    Returns:
+      float64 [6, thresholds]: true positives, false positives, true negatives, false
+      negatives, precision, recall.
+    """
+    steps = np.arange(thresholds) / (thresholds - 1)
+    found = np.sort(scores[truth].astype(np.float64))
+    other = np.sort(scores[~truth].astype(np.float64))
+    fn, tn = (np.searchsorted(side, steps, side="left") for side in (found, other))
+    tp, fp = len(found) - fn, len(other) - tn
+    precision = tp / np.maximum(tp + fp, 1)
+    recall = tp / np.maximum(tp + fn, 1)
+    return np.stack([tp, fp, tn, fn, precision, recall]).astype(np.float64)
+
+
+def _hparam(value: object) -> bool | int | float | str:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) <= _EXACT:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return str(value)
+
+
+def _hparam_type(value: bool | int | float | str) -> int:
+    if isinstance(value, bool):
+        return api_pb2.DATA_TYPE_BOOL
+    return api_pb2.DATA_TYPE_STRING if isinstance(value, str) else api_pb2.DATA_TYPE_FLOAT64
