@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from mlp_lab.data.pipeline import evaluation_batches, one_hot, training_batches
+from mlp_lab.data.pipeline import one_hot, pieces
 
 ROWS = 103
 
@@ -20,18 +20,22 @@ def arrays():
 
 def epochs(arrays, count, **options):
     """The label order of each of the first epochs."""
-    batches, steps = training_batches(*arrays, **options)
+    options = {"shuffle": True, **options}
+    batches, steps = pieces(arrays, **options)
+    calls = -(-steps // options.get("per_piece", 1))
     orders = []
     stream = iter(batches)
     for _ in range(count):
         sizes, order = [], []
-        for x, y in itertools.islice(stream, steps):
+        for x, y in itertools.islice(stream, calls):
             assert x.dtype.name == "uint8"
             np.testing.assert_array_equal(x.numpy(), np.repeat(y.numpy()[:, None], 4, axis=1))
             sizes.append(len(y))
             order.extend(y.numpy().tolist())
-        full, rest = divmod(ROWS, options["batch_size"])
-        assert sizes == [options["batch_size"]] * full + [rest] * bool(rest)
+        size = options["batch_size"] * options.get("per_piece", 1)
+        full, rest = divmod(ROWS, size)
+        assert sizes == [size] * full + [rest] * bool(rest)
+        assert steps == -(-ROWS // options["batch_size"])
         orders.append(order)
     return orders
 
@@ -46,6 +50,7 @@ def test_order_depends_on_seed_and_epoch_alone(arrays):
     first = epochs(arrays, 4, batch_size=10, seed=1)
     assert first == epochs(arrays, 4, batch_size=10, seed=1)
     assert first == epochs(arrays, 4, batch_size=17, seed=1)
+    assert first == epochs(arrays, 4, batch_size=10, per_piece=4, seed=1)
     assert first[2:] == epochs(arrays, 2, batch_size=10, seed=1, first_epoch=2)
     other = epochs(arrays, 4, batch_size=10, seed=2)
     assert len({tuple(order) for order in first + other}) == 8
@@ -63,7 +68,7 @@ def test_shuffling_is_by_sample_over_the_whole_set():
     """Neighbors in the file are torn apart, and samples move far."""
     rows = 10_000
     x = np.zeros((rows, 1), np.uint8)
-    batches, _ = training_batches(x, np.arange(rows), rows, seed=3)
+    batches, _ = pieces((x, np.arange(rows)), rows, shuffle=True, seed=3)
     order = next(iter(batches))[1].numpy()
     assert np.mean(np.abs(np.diff(order)) == 1) < 0.005
     # A uniform permutation moves a sample by rows / 3 on average.
@@ -95,11 +100,13 @@ def test_without_shuffling_the_order_is_the_files(arrays):
     assert epochs(arrays, 2, batch_size=10, shuffle=False) == [list(range(ROWS))] * 2
 
 
-def test_evaluation_keeps_the_order(arrays):
-    batches = list(evaluation_batches(*arrays, batch_size=50))
-    assert [len(y) for _, y in batches] == [50, 50, 3]
-    np.testing.assert_array_equal(np.concatenate([y for _, y in batches]), np.arange(ROWS))
-    assert len(list(evaluation_batches(*arrays, batch_size=1000))) == 1
+def test_nested_arrays_stay_together():
+    a, b = np.arange(12), np.arange(12) * 2.0
+    data, steps = pieces(({"a": a, "b": [b]}, a), 5, 2, shuffle=True)
+    assert steps == 3
+    for x, y in itertools.islice(iter(data), 4):
+        np.testing.assert_array_equal(x["a"], y)
+        np.testing.assert_array_equal(x["b"][0], 2 * y)
 
 
 def test_one_hot():
@@ -109,8 +116,10 @@ def test_one_hot():
 
 def test_errors(arrays):
     x, y = arrays
-    with pytest.raises(ValueError, match="equal lengths, got 103 and 102"):
-        training_batches(x, y[:-1], 10)
+    with pytest.raises(ValueError, match=r"equal lengths, got \[102, 103\]"):
+        pieces((x, y[:-1]), 10)
     for batch_size in (0, 104):
         with pytest.raises(ValueError, match=f"expected 1 to 103 .*got {batch_size}"):
-            training_batches(x, y, batch_size)
+            pieces((x, y), batch_size)
+    with pytest.raises(ValueError, match="per_piece: expected at least 1, got 0"):
+        pieces((x, y), 10, 0)

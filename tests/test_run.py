@@ -17,7 +17,7 @@ from process import ROOT, environment, train
 
 import mlp_lab
 from mlp_lab import data
-from mlp_lab.data.pipeline import evaluation_batches, one_hot
+from mlp_lab.data.pipeline import one_hot
 
 FASHION = "--flagfile=configs/fashion_mnist.flags"
 SAMPLE = "--data_source=sample"
@@ -106,35 +106,44 @@ def test_scalars_are_the_history_by_tag_step_and_value(first, part):
     prefix = "" if part == "train" else "val_"
     for name in ("accuracy", "loss", "mean_squared_error"):
         curve = found[f"epoch_{name}"]
-        assert list(curve) == [0, 1]
+        steps = -(-7000 // 128)
+        assert list(curve) == [steps, 2 * steps]  # the updates made, at the end of each epoch
         np.testing.assert_allclose(list(curve.values()), history[prefix + name], rtol=1e-6)
     if part == "train":
-        np.testing.assert_allclose(found["epoch_learning_rate"][1], 0.001, rtol=1e-6)
+        np.testing.assert_allclose(found["learning_rate"][100], 0.001, rtol=1e-6)
 
 
-def test_histograms_hold_every_weight(first):
+def test_histograms_show_every_tensor_of_the_step(first):
     run, _, _ = first
     found = events.read(run / "train")
     model = mlp_lab.load_model(run / "model.keras")
-    histograms = {tag: steps for tag, steps in found.items() if tag.endswith("histogram")}
-    assert len(histograms) == len(model.weights) == 10
+    for weight in model.weights:
+        name = weight.path.removeprefix("mlp/")
+        for group in ("weights", "gradients", "updates"):
+            steps = found[f"{group}/{name}"]
+            assert list(steps) == [0, 100]
+            assert all(bins[:, 2].sum() == weight.numpy().size for bins in steps.values())
     for layer in model.layers:
-        for weight in layer.weights:
-            (tag,) = (t for t in histograms if layer.name in t and weight.name in t)
-            assert list(histograms[tag]) == [0, 1]
-            # Rows of (left, right, count): the last epoch's are the saved weights.
-            bins = histograms[tag][1]
-            values = weight.numpy()
-            assert bins[:, 2].sum() == values.size
-            np.testing.assert_allclose([bins[0, 0], bins[-1, 1]], [values.min(), values.max()])
+        assert list(found[f"activations/{layer.name}"]) == [0, 100]
+    assert found["observing/share"]
+    assert found["steps_per_second"]
+
+
+def test_the_run_has_a_page_of_its_own(first):
+    run, _, _ = first
+    found = events.read(run)
+    assert {"run", "pictures/confusion", "_hparams_/experiment", "custom_scalars__config__"} <= set(
+        found
+    )
+    assert (run / "projector_config.pbtxt").is_file()
 
 
 def test_saved_model_has_the_recorded_metrics(first):
     run, _, _ = first
     model = mlp_lab.load_model(run / "model.keras")
     sample = data.load("fashion_mnist", "sample", say=str)
-    batches = evaluation_batches(sample.x_test, one_hot(sample.y_test, 10), 128)
-    results = model.evaluate(batches, verbose=0, return_dict=True)
+    y = one_hot(sample.y_test, 10)
+    results = model.evaluate(sample.x_test, y, batch_size=128, verbose=0, return_dict=True)
     for name, value in results.items():
         np.testing.assert_allclose(value, record(run)["metrics"][f"val_{name}"], rtol=1e-5)
 

@@ -254,8 +254,6 @@ def server(tmp_path_factory):
         process = subprocess.Popen(command, stdout=output, stderr=output)
     server = Server(process, port)
     try:
-        # The validation run is listed last.
-        server.wait_for(lambda: len(server.json("runs")) == 2)
         server.wait_for(lambda: server.json("plugin/scalars/tags").get("one/validation"))
         yield server
     finally:
@@ -321,8 +319,9 @@ def test_server_hparams(server):
         {"group": "", "tag": "loss"},
         {"group": "validation", "tag": "loss"},
     ]
+    shown = [{"metric": name} for name in names] + [{"hparam": name} for name in columns]
     wanted = {
-        "colParams": [{"metric": name, "includeInResult": True} for name in names],
+        "colParams": [{**column, "includeInResult": True} for column in shown],
         "allowedStatuses": ["STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"],
         "startIndex": 0,
         "sliceSize": 10,

@@ -14,9 +14,9 @@ class Cost:
 
     def __init__(self):
         # Medians of the latest, so that a call that had to compile first does not count.
-        self._steps = collections.deque(maxlen=25)
-        self._looks = collections.deque(maxlen=25)
-        self._busy = collections.deque(maxlen=25)
+        self._steps: collections.deque[float] = collections.deque(maxlen=25)
+        self._looks: collections.deque[float] = collections.deque(maxlen=25)
+        self._busy: collections.deque[float] = collections.deque(maxlen=25)
         self.begin_epoch()
 
     def begin_epoch(self) -> None:

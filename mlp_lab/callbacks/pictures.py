@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
@@ -63,7 +64,7 @@ class Pictures(keras.callbacks.Callback):
         self._pictures = list(all_pictures.standard() if pictures is None else pictures)
         self._freq = freq
         self._epoch = self._drawn = 0
-        self._forward = None
+        self._forward: Any = None
 
     def on_train_begin(self, logs=None):
         self._forward = None  # another fit may have another model

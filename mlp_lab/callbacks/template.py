@@ -32,9 +32,7 @@ class Template:
         self._bytes = bytearray()
         self._scalars = self._places(scalars, 4, (), DT_FLOAT, scalar_metadata)
         size = bins * 3 * 8
-        self._histograms = self._places(
-            histograms, size, (bins, 3), DT_DOUBLE, histogram_metadata
-        )
+        self._histograms = self._places(histograms, size, (bins, 3), DT_DOUBLE, histogram_metadata)
 
     def _places(self, tags, size, shape, dtype, plugin) -> np.ndarray:
         """Appends a value for each tag; where the bytes of its numbers are, [tags, size]."""
@@ -61,7 +59,9 @@ class Template:
             (self._scalars, scalars, "<f4"),
             (self._histograms, histograms, "<f8"),
         ):
-            filled[places] = np.ascontiguousarray(numbers, dtype).view(np.uint8).reshape(places.shape)
+            filled[places] = (
+                np.ascontiguousarray(numbers, dtype).view(np.uint8).reshape(places.shape)
+            )
         return filled.tobytes()
 
 

@@ -102,12 +102,13 @@ class TensorBoard(keras.callbacks.Callback):
         """
         if not isinstance(model, GlassBox):
             cls = type(model)
-            base = cls.__name__ if cls.__module__.startswith("keras.") else cls.__bases__[0].__name__
+            name, base = cls.__name__, cls.__bases__[0].__name__
+            if cls.__module__.startswith("keras."):
+                name, base = "Net", cls.__name__
             raise TypeError(
-                f"TensorBoard: expected a model with the explicit training step, got a "
-                f"{cls.__name__}, whose gradients nobody can see; write `class "
-                f"{'Net' if base == cls.__name__ else cls.__name__}(mlp_lab.GlassBox, "
-                f"keras.{base}):` in place of keras.{base}"
+                "TensorBoard: expected a model with the explicit training step, got a "
+                f"{cls.__name__}, whose gradients nobody can see; write `class {name}"
+                f"(mlp_lab.GlassBox, keras.{base}):` in place of keras.{base}"
             )
         super().set_model(model)
 
@@ -151,7 +152,8 @@ class TensorBoard(keras.callbacks.Callback):
         """Takes note of a compiled call, and has the step that it showed recorded."""
         start = time.perf_counter()
         if seen is not None:
-            due = [p for p, schedule in self._probes if schedule.next_step(seen.number) == seen.number]
+            now = seen.number
+            due = [probe for probe, schedule in self._probes if schedule.next_step(now) == now]
             self._worker.do(functools.partial(self._record, seen, due))
         seconds += time.perf_counter() - start
         self._cost.ran(steps, seconds, looked=seen is not None)
@@ -224,7 +226,7 @@ class TensorBoard(keras.callbacks.Callback):
 def _schedule(every: int | str) -> Every:
     if every == "auto":
         return Auto()
-    if isinstance(every, str) or isinstance(every, bool) or every is None or every < 0:
+    if not isinstance(every, int) or isinstance(every, bool) or every < 0:
         raise ValueError(
             f'histogram_every: expected a number of steps, 0 for never, or "auto", got {every!r}'
         )
@@ -236,8 +238,7 @@ def _update_schedule(update_freq: int | str) -> Every:
     if isinstance(update_freq, str):
         if update_freq not in named:
             raise ValueError(
-                'update_freq: expected "batch", "epoch" or a number of steps, got '
-                f"{update_freq!r}"
+                f'update_freq: expected "batch", "epoch" or a number of steps, got {update_freq!r}'
             )
         return named[update_freq]
     return Every(update_freq)

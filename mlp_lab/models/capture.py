@@ -1,6 +1,7 @@
 """What passes through a training step, caught on its way."""
 
 import functools
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -22,13 +23,13 @@ class Capture:
       activations: by the name of the layer, its outputs; a layer called twice has `name`
         and `name_2`
 
-    as far as the step made them, and `layers` the layer of each of the activations. Tensors that exist only inside a loop or a branch of a
-    layer cannot leave it and are not caught.
+    as far as the step made them, and `layers` the layer of each of the activations. Tensors
+    that exist only inside a loop or a branch of a layer cannot leave it and are not caught.
     """
 
     def __init__(self, model):
-        self.tensors = {"gradients": {}, "activations": {}}
-        self.layers = {}
+        self.tensors: dict[str, Any] = {"gradients": {}, "activations": {}}
+        self.layers: dict[str, keras.Layer] = {}
         self._model = model
         self._graph = None
         self._replaced = []
@@ -86,12 +87,12 @@ class Capture:
             self.tensors["loss"] = loss
 
     def _saw_metrics(self, result, args, kwargs):
-        names = ("x", "y", "y_pred", "sample_weight")
-        given = {**dict(zip(names, args, strict=False)), **kwargs}
-        for key, name in (("labels", "y"), ("outputs", "y_pred"), ("sample_weight", "sample_weight")):
-            value = given.get(name)
-            if value is not None:
-                self.tensors[key] = value
+        given = {**dict(zip(("x", "y", "y_pred", "sample_weight"), args, strict=False)), **kwargs}
+        for name, key in {"y": "labels", "y_pred": "outputs"}.items():
+            if given.get(name) is not None:
+                self.tensors[key] = given[name]
+        if given.get("sample_weight") is not None:
+            self.tensors["sample_weight"] = given["sample_weight"]
 
     def _saw_gradients(self, gradients, args, kwargs):
         self._keep_gradients(gradients, self._model.trainable_weights)
@@ -121,7 +122,7 @@ def weight_names(model):
 
     A weight's path without the model's own name; equal paths get `_2`, `_3`.
     """
-    names = {}
+    names: dict[int, str] = {}
     for weight in model.weights:
         # Counters and the states of random generators are no weights to look at.
         if keras.backend.is_float_dtype(weight.dtype):

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import time
+from typing import Any
 
 import keras
 import numpy as np
@@ -37,7 +38,7 @@ class Execution:
         self._layers = {}
         self._metrics = None
         if model.run_eagerly:
-            self._one = self._one_step
+            self._one: Any = self._one_step
             self._run_piece = self._eager_piece
         else:
             # XLA compiles the whole loop over a piece, for sizes that are known, but of the
@@ -206,9 +207,7 @@ class Execution:
 
     def _weights(self):
         names = weight_names(self._model)
-        return {
-            names[id(w)]: w.value.numpy() for w in self._model.weights if id(w) in names
-        }
+        return {names[id(w)]: w.value.numpy() for w in self._model.weights if id(w) in names}
 
     def _step_record(self, number, weights, tensors):
         model = self._model
@@ -236,9 +235,7 @@ class Execution:
             self._metrics = self._metrics_of_batch
             if not self._model.run_eagerly:
                 self._metrics = tf.function(self._metrics, autograph=False, reduce_retracing=True)
-        results = self._metrics(
-            tensors["labels"], tensors["outputs"], tensors.get("sample_weight")
-        )
+        results = self._metrics(tensors["labels"], tensors["outputs"], tensors.get("sample_weight"))
         return {name: v.numpy() for name, v in results.items() if name != "loss"}
 
     def _metrics_of_batch(self, labels, outputs, sample_weight):

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from mlp_lab.data.pipeline import pieces
 from mlp_lab.models.execution import Execution
+from mlp_lab.models.inputs import arrays_in_memory, unpacked, wants_every_batch
 
 # What a type checker takes the mix-in's later base to be.
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Fused(_Mixin):
     """
 
     shuffle_seed: int | None = None
+    train_function: Any
+    test_function: Any
     _piece_batch: tuple[int | None, int | None] = (None, None)  # of training, of evaluation
     _auto = (False, False)  # steps_per_execution, jit_compile
 
@@ -79,6 +82,7 @@ class Fused(_Mixin):
             for arrays and at least 4,000 steps, and not if XLA cannot compile the model.
           **others: see `keras.Model.compile`.
         """
+        self.__dict__.pop("_executions", None)
         self._auto = (steps_per_execution == "auto", jit_compile == "auto" and not run_eagerly)
         super().compile(
             optimizer=optimizer,
@@ -134,11 +138,11 @@ class Fused(_Mixin):
             "initial_epoch": initial_epoch,
             "validation_freq": validation_freq,
         }
-        arrays = _arrays(x, y, sample_weight)
+        arrays = arrays_in_memory(x, y, sample_weight)
         simple = class_weight is None and steps_per_epoch is None and isinstance(shuffle, bool)
         if arrays is None or not simple or not self.compiled or not self._single_device():
-            mode = (None, None), self.steps_per_execution, self.jit_compile
-            with self._dismissing_observers(), self._feeding(*mode):
+            kept = self.steps_per_execution, self.jit_compile
+            with self._dismissing_observers(), self._feeding((None, None), *kept):
                 return super().fit(
                     x=x,
                     y=y,
@@ -181,7 +185,7 @@ class Fused(_Mixin):
             first_epoch=int(self.optimizer.iterations) // steps,
         )
         validation_batch = validation_batch_size or batch
-        validation = _arrays(*_unpacked(validation_data))
+        validation = arrays_in_memory(*unpacked(validation_data))
         if validation is not None and validation_steps is None:
             validation_batch = min(validation_batch, len(tf.nest.flatten(validation)[0]))
             validation_data, validation_steps = pieces(validation, validation_batch, per_call)
@@ -191,8 +195,8 @@ class Fused(_Mixin):
         jit = self.jit_compile
         if self._auto[1] and not jit:
             jit = steps * epochs >= _STEPS_WORTH_XLA and self._compiles(arrays, batch)
-        mode = (batch, validation_batch), per_call, jit
-        with self._dismissing_observers(), self._feeding(*mode):
+        feeding = self._feeding((batch, validation_batch), per_call, jit)
+        with self._dismissing_observers(), feeding:
             return super().fit(
                 x=data,
                 steps_per_epoch=steps,
@@ -216,7 +220,7 @@ class Fused(_Mixin):
     ):
         """Evaluates as `keras.Model.evaluate` does, with the same arguments."""
         options = {"verbose": verbose, "callbacks": callbacks, "return_dict": return_dict, **kwargs}
-        arrays = _arrays(x, y, sample_weight)
+        arrays = arrays_in_memory(x, y, sample_weight)
         if kwargs:  # from fit, which has made everything ready
             return super().evaluate(
                 x=x, y=y, batch_size=batch_size, sample_weight=sample_weight, steps=steps, **options
@@ -244,31 +248,42 @@ class Fused(_Mixin):
         """Sets `train_function` to what runs `train_step`."""
         if not self._single_device():
             return super().make_train_function(force)
-        if self.train_function is None or force:
-            self.train_function = Execution(
-                self, self.train_step, self._piece_batch[0], self.observers
-            )
+        force = force or self.train_function is None
+        self.train_function = self._execution(self.train_step, self._piece_batch[0], force)
         return self.train_function
 
     def make_test_function(self, force=False):
         """Sets `test_function` to what runs `test_step`."""
         if not self._single_device():
             return super().make_test_function(force)
-        if self.test_function is None or force:
-            self.test_function = Execution(self, self.test_step, self._piece_batch[1])
+        force = force or self.test_function is None
+        self.test_function = self._execution(self.test_step, self._piece_batch[1], force)
         return self.test_function
+
+    def _execution(self, step, piece_batch, force):
+        """Compiled functions are kept, one for each way of feeding and compiling."""
+        kept = self.__dict__.setdefault("_executions", {})
+        key = step.__name__, piece_batch, self.jit_compile
+        if key not in kept or force:
+            observers = self.observers if step == self.train_step else ()
+            kept[key] = Execution(self, step, piece_batch, observers)
+        return kept[key]
 
     # How `fit` and `evaluate` run, for as long as they do.
 
     @contextlib.contextmanager
-    def _feeding(self, piece_batch, steps_per_execution, jit_compile):
+    def _feeding(self, *mode):
         before = self._piece_batch, self.steps_per_execution, self.jit_compile
-        after = piece_batch, steps_per_execution, jit_compile
-        self._set_feeding(after)
+        self._set_feeding(*mode)
         try:
             yield
         finally:
-            self._set_feeding(before)
+            self._set_feeding(*before)
+
+    def _set_feeding(self, piece_batch, steps_per_execution, jit_compile):
+        self._piece_batch = piece_batch
+        self.steps_per_execution = steps_per_execution
+        self.jit_compile = jit_compile
 
     @contextlib.contextmanager
     def _dismissing_observers(self):
@@ -281,22 +296,6 @@ class Fused(_Mixin):
             for observer in added:
                 observer.stopped()
 
-    def _set_feeding(self, chosen):
-        piece_batch, steps_per_execution, jit_compile = chosen
-        same_mode = (steps_per_execution, jit_compile) == (
-            self.steps_per_execution,
-            self.jit_compile,
-        )
-        # Compiled functions are kept as long as they fit.
-        if self._piece_batch[0] != piece_batch[0] or not same_mode:
-            self.train_function = None
-        if self._piece_batch[1] != piece_batch[1] or not same_mode:
-            self.test_function = None
-        self._piece_batch = piece_batch
-        self.steps_per_execution = steps_per_execution
-        if jit_compile != self.jit_compile:
-            self.jit_compile = jit_compile
-
     def _single_device(self):
         return self.distribute_strategy.num_replicas_in_sync == 1
 
@@ -308,7 +307,7 @@ class Fused(_Mixin):
     def _steps_per_call(self, arrays, batch, callbacks) -> int:
         if not self._auto[0]:
             return self.steps_per_execution
-        if self.run_eagerly or _wants_every_batch(callbacks):
+        if self.run_eagerly or wants_every_batch(callbacks):
             return 1
         row_bytes = sum(a.nbytes / len(a) for a in map(np.asarray, tf.nest.flatten(arrays)))
         # Each weight is multiplied and added three times for a sample: forward, for its
@@ -337,56 +336,3 @@ class Fused(_Mixin):
         except Exception:
             return False
         return True
-
-
-def _unpacked(data: Any) -> tuple:
-    if isinstance(data, tuple | list):
-        return keras.utils.unpack_x_y_sample_weight(tuple(data))
-    return None, None, None
-
-
-def _arrays(x: Any, y: Any, sample_weight: Any) -> tuple | None:
-    """(x, y, sample_weight) without the absent ones, if all are arrays in memory, else None."""
-    given = [part for part in (x, y, sample_weight) if part is not None]
-    leaves = tf.nest.flatten(given)
-    plain = leaves and all(
-        isinstance(a, np.ndarray | tf.Tensor) and np.ndim(a) > 0 and a.dtype != object
-        for a in leaves
-    )
-    if x is None or (y is None and sample_weight is not None) or not plain:
-        return None
-    # Of unequal lengths and of none Keras has an error to tell.
-    if len({len(a) for a in leaves}) != 1 or not len(leaves[0]):
-        return None
-    floatx = keras.config.floatx()
-
-    def standard(a):
-        dtype = keras.backend.standardize_dtype(a.dtype)
-        if keras.backend.is_float_dtype(dtype) and dtype != floatx:
-            return a.astype(floatx) if isinstance(a, np.ndarray) else tf.cast(a, floatx)
-        return a
-
-    return tuple(tf.nest.map_structure(standard, part) for part in given)
-
-
-_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
-
-
-def _wants_every_batch(callbacks: Any) -> bool:
-    """Whether a callback does something after each batch, rather than now and then."""
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks = callbacks.callbacks
-    elif callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
-        callbacks = [callbacks]
-    for callback in callbacks:
-        own = type(callback)
-        if callback is None or getattr(callback, "any_steps_per_execution", False):
-            continue
-        if own.__module__.startswith("keras."):
-            # Keras' own are content with fewer calls, unless they were told otherwise.
-            often = [getattr(callback, n, "epoch") for n in ("update_freq", "save_freq")]
-            if often != ["epoch", "epoch"] or any(n in callback.__dict__ for n in _BATCH_HOOKS):
-                return True
-        elif any(getattr(own, n) is not getattr(keras.callbacks.Callback, n) for n in _BATCH_HOOKS):
-            return True
-    return False

@@ -96,8 +96,7 @@ class Picture:
     """One thing to see in TensorBoard: subclass it and implement `draw`.
 
     Attributes:
-      when: `"start"` before training, `"epoch"` before training and after every epoch,
-        `"end"` after training.
+      when: `"start"` before training, `"epoch"` after every epoch, `"end"` after training.
     """
 
     when: ClassVar[str] = "epoch"

@@ -27,7 +27,7 @@ class Gradients(Probe):
 
 def by_layer(values):
     """Values by weight name, `hidden_1/kernel`, gathered by layer, `hidden_1`."""
-    layers = {}
+    layers: dict[str, list[float]] = {}
     for name, value in values.items():
         layers.setdefault(name.rpartition("/")[0] or name, []).append(value)
     return layers

@@ -43,18 +43,14 @@ class Statistics:
     def histogram(self) -> np.ndarray:
         """float64 [30, 3]: left edge, right edge and count of each bin, TensorBoard's form.
 
-        As `tf.summary.histogram` has it: for equal values v one bin from v - 0.5 to
-        v + 0.5, and no counts at all if there are no values.
+        As `tf.summary.histogram` has it: equal values are all in the last bin, and there are
+        only zeros if there are no values.
         """
         table = np.zeros((BINS, 3))
         if not self.counts.any():
             return table
-        if self.low == self.high:
-            table[:, 0], table[:, 1] = self.low - 0.5, self.high + 0.5
-        else:
-            edges = np.linspace(self.low, self.high, BINS + 1)
-            table[:, 0], table[:, 1] = edges[:-1], edges[1:]
-        table[:, 2] = self.counts
+        edges = np.linspace(self.low, self.high, BINS + 1)
+        table[:, 0], table[:, 1], table[:, 2] = edges[:-1], edges[1:], self.counts
         return table
 
 
@@ -63,14 +59,14 @@ def summarize(array) -> Statistics:
     values = _floats(array)
     nan = infinite = 0
     if values.size:
-        squares = float(values.dot(values))
+        squares = _squares(values)
         # One NaN or infinity makes this not finite, and so do values beyond 1e19.
         if not np.isfinite(squares):
             values = values.astype(np.float64)
             nan = int(np.isnan(values).sum())
             infinite = int(np.isinf(values).sum())
             values = values[np.isfinite(values)]
-            squares = float(values.dot(values))
+            squares = _squares(values)
     if not values.size:
         empty = float("nan")
         zeros = np.zeros(BINS, np.int64)
@@ -85,26 +81,34 @@ def summarize(array) -> Statistics:
         scratch = values - values.dtype.type(mean)
         std = float(np.sqrt(scratch.dot(scratch) / values.size))
         # In the array's own precision, and in place: this is what a histogram costs.
-        np.subtract(values, low, out=scratch)
+        with np.errstate(over="ignore"):
+            np.subtract(values, low, out=scratch)
         scale = BINS / (float(high) - float(low))
-        if np.isfinite(scale) and scale < np.finfo(scratch.dtype).max:
+        if 0 < scale < float(np.finfo(scratch.dtype).max):
             np.multiply(scratch, scratch.dtype.type(scale), out=scratch)
         else:  # low and high are next to each other, or at the ends of all numbers
             scratch = (values.astype(np.longdouble) - low) * (BINS / (np.longdouble(high) - low))
         counts = np.bincount(scratch.astype(np.intp), minlength=BINS + 1)
         counts[BINS - 1] += counts[BINS]  # the greatest value itself
         counts = counts[:BINS]
-    return Statistics(float(low), float(high), mean, std, float(np.sqrt(squares)), counts, nan, infinite)
+    return Statistics(
+        float(low), float(high), mean, std, float(np.sqrt(squares)), counts, nan, infinite
+    )
 
 
 def norm(array) -> float:
     """Euclidean norm, sqrt(sum(v^2))."""
     values = _floats(array)
-    squares = float(values.dot(values))
+    squares = _squares(values)
     if not np.isfinite(squares):  # too great for float32, perhaps
-        values = values.astype(np.float64)
-        squares = float(values.dot(values))
+        squares = _squares(values.astype(np.float64))
     return float(np.sqrt(squares))
+
+
+def _squares(values) -> float:
+    """sum(v^2); infinite where it is beyond the type."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(values.dot(values))
 
 
 def _floats(array) -> np.ndarray:
@@ -112,4 +116,5 @@ def _floats(array) -> np.ndarray:
     values = np.asarray(array).reshape(-1)
     if values.dtype in (np.float32, np.float64):
         return values
-    return values.astype(np.float64 if values.dtype.kind in "iub" and values.itemsize > 2 else np.float32)
+    wide = values.dtype.kind in "iub" and values.itemsize > 2
+    return values.astype(np.float64 if wide else np.float32)

@@ -23,7 +23,7 @@ class Units(Probe):
     group = "units"
 
     def read(self, step):
-        found = {}
+        found: dict[str, float | str] = {}
         for name, outputs in step.activations.items():
             kind = _activation(step.layers.get(name))
             if np.ndim(outputs) < 2 or not np.size(outputs):

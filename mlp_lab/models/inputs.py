@@ -1,0 +1,61 @@
+"""What `fit` is given: are the data arrays in memory, and what do the callbacks need?"""
+
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+def unpacked(data: Any) -> tuple:
+    """Validation data as (x, y, sample_weight); all None where they are no tuple."""
+    if isinstance(data, tuple | list):
+        return keras.utils.unpack_x_y_sample_weight(tuple(data))
+    return None, None, None
+
+
+def arrays_in_memory(x: Any, y: Any, sample_weight: Any) -> tuple | None:
+    """(x, y, sample_weight) without the absent ones, if all are arrays in memory, else None."""
+    given = [part for part in (x, y, sample_weight) if part is not None]
+    leaves = tf.nest.flatten(given)
+    plain = leaves and all(
+        isinstance(a, np.ndarray | tf.Tensor) and np.ndim(a) > 0 and a.dtype != object
+        for a in leaves
+    )
+    if x is None or (y is None and sample_weight is not None) or not plain:
+        return None
+    # Of unequal lengths and of none Keras has an error to tell.
+    if len({len(a) for a in leaves}) != 1 or not len(leaves[0]):
+        return None
+    floatx = keras.config.floatx()
+
+    def standard(a):
+        dtype = keras.backend.standardize_dtype(a.dtype)
+        if keras.backend.is_float_dtype(dtype) and dtype != floatx:
+            return a.astype(floatx) if isinstance(a, np.ndarray) else tf.cast(a, floatx)
+        return a
+
+    return tuple(tf.nest.map_structure(standard, part) for part in given)
+
+
+_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+
+
+def wants_every_batch(callbacks: Any) -> bool:
+    """Whether a callback does something after each batch, rather than now and then."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = callbacks.callbacks
+    elif callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
+        callbacks = [callbacks]
+    for callback in callbacks:
+        own = type(callback)
+        if callback is None or getattr(callback, "any_steps_per_execution", False):
+            continue
+        if own.__module__.startswith("keras."):
+            # Keras' own are content with fewer calls, unless they were told otherwise.
+            often = [getattr(callback, n, "epoch") for n in ("update_freq", "save_freq")]
+            if often != ["epoch", "epoch"] or any(n in callback.__dict__ for n in _BATCH_HOOKS):
+                return True
+        elif any(getattr(own, n) is not getattr(keras.callbacks.Callback, n) for n in _BATCH_HOOKS):
+            return True
+    return False
