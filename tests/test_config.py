@@ -31,7 +31,13 @@ OPTIONS = {
     "epochs": st.integers(1, 10**9),
     "shuffle": st.booleans(),
     "seed": st.integers(0, 2**31 - 1),
-    "jit_compile": st.booleans(),
+    "jit_compile": st.none() | st.booleans(),
+    "histogram_every": st.just("auto") | st.integers(0, 10**9),
+    "probes": st.lists(
+        st.sampled_from(["weights", "gradients", "mine:Probe(n=2)"]), unique=True
+    ).map(tuple),
+    "probe_layers": st.none() | st.sampled_from(["hidden_1|outputs", "^a.*b$", "a,b c"]),
+    "pictures_every": st.integers(0, 10**9),
     "log_dir": st.sampled_from(["logs", "/somewhere/else", "with space", "a=b"]),
     "verbose": st.sampled_from(["bar", "none"]),
 }

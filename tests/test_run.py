@@ -69,13 +69,19 @@ def test_falling_back_without_a_network_takes_seconds(first):
 
 def test_folder_holds_flags_record_events_and_model(first):
     run, _, _ = first
-    assert sorted(path.name for path in run.iterdir()) == [
+    events_of_the_run = next(path.name for path in run.glob("events.out.tfevents.*"))
+    assert {path.name for path in run.iterdir()} == {
+        events_of_the_run,
         "flags.txt",
+        "metadata.tsv",
         "model.keras",
+        "projector.tsv",
+        "projector_config.pbtxt",
         "run.json",
+        "sprite.png",
         "train",
         "validation",
-    ]
+    }
 
 
 def test_record(first):

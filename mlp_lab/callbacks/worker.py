@@ -13,7 +13,7 @@ class Worker:
     """
 
     def __init__(self, waiting: int = 2):
-        self._jobs: queue.Queue[Callable[[], None]] = queue.Queue(waiting)
+        self._jobs: queue.Queue[Callable[[], None] | None] = queue.Queue(waiting)
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
 
@@ -27,20 +27,20 @@ class Worker:
         self._jobs.put(job)
 
     def finish(self) -> None:
-        """Waits until all is done; an error in a job is raised here."""
-        self._jobs.join()
+        """Waits until all is done and ends the thread; an error in a job is raised here."""
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+            self._thread = None
         self._raise()
 
     def _run(self) -> None:
-        while True:
-            job = self._jobs.get()
+        while (job := self._jobs.get()) is not None:
             try:
                 if self._error is None:
                     job()
             except BaseException as error:  # handed to the thread that brings jobs
                 self._error = error
-            finally:
-                self._jobs.task_done()
 
     def _raise(self) -> None:
         if self._error is not None:

@@ -236,7 +236,7 @@ class Execution:
             if not self._model.run_eagerly:
                 self._metrics = tf.function(self._metrics, autograph=False, reduce_retracing=True)
         results = self._metrics(tensors["labels"], tensors["outputs"], tensors.get("sample_weight"))
-        return {name: v.numpy() for name, v in results.items() if name != "loss"}
+        return {name: value.numpy() for name, value in results.items() if name != "loss"}
 
     def _metrics_of_batch(self, labels, outputs, sample_weight):
         # In the scope variables are replaced by tensors; nothing is assigned.
@@ -244,7 +244,10 @@ class Execution:
             for metric in self._model.metrics:
                 metric.reset_state()
             results = self._model.compute_metrics(None, labels, outputs, sample_weight)
-        return tf.nest.map_structure(tf.convert_to_tensor, results)
+        plain = {}
+        for name, value in results.items():  # a metric of several numbers gives a dict
+            plain.update(value if isinstance(value, dict) else {name: value})
+        return tf.nest.map_structure(tf.convert_to_tensor, plain)
 
 
 def _rows(tensor, start, rows):

@@ -41,7 +41,7 @@ class RunPage:
         options = {
             name: value
             for name, value in dataclasses.asdict(self._config).items()
-            if name not in _NO_HPARAMS
+            if name not in _NO_HPARAMS and value is not None
         }
         groups = ("validation", "train")
         self.writer.hparams(options, [(f"epoch_{log}", group) for log in logs for group in groups])
