@@ -4,7 +4,9 @@ import re
 import shlex
 import sys
 import textwrap
+from pathlib import Path
 
+import events
 import keras
 import numpy as np
 import pytest
@@ -59,8 +61,20 @@ def test_start_and_test_commands_stand_as_promised():
     assert 'pip install ".[dev]" && python -m pytest' in code
 
 
-def test_files_it_names_exist():
-    links = re.findall(r"\]\(([^)#]+)\)", README)
-    for link in links:
-        assert (ROOT / link).exists(), link
+PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_files_it_names_exist(page):
+    for link in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8")):
+        assert ((ROOT / page).parent / link).exists(), link
+
+
+def test_the_code_of_looking_inside_runs(capsys):
+    text = (ROOT / "docs" / "looking_inside.md").read_text(encoding="utf-8")
+    names: dict = {"__name__": "looking_inside"}
+    for block in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        exec(compile(block, "looking_inside.md", "exec"), names)
+    sparsity = events.read(Path(names["logs"]) / "train")
+    assert sparsity["sparsity/dense/kernel"]
     assert sys.version_info >= (3, 11)

@@ -100,3 +100,32 @@ def test_get_file_leaves_what_fails_its_checksum_under_the_final_name(tmp_path):
             "data.gz", source.as_uri(), file_hash="0" * 64, cache_dir=tmp_path, cache_subdir=""
         )
     assert (tmp_path / "data.gz").exists(), "Keras mended it"
+
+
+def test_nested_layers_are_listed_once_each():
+    """`Capture` relies on it: the model itself left out, every layer below, in any depth."""
+    inner = keras.Sequential([keras.layers.Dense(2, name="deep")], name="inner")
+
+    class Net(mlp_lab.Model):
+        def __init__(self):
+            super().__init__()
+            self.parts = {"a": [inner, keras.layers.Dense(1, name="top")]}
+
+    listed = [layer.name for layer in Net()._flatten_layers(include_self=False)]
+    assert sorted(listed) == ["deep", "inner", "top"]
+
+
+def test_own_compile_is_saved_and_loaded_only_with_help():
+    """Keras warns and leaves such a model uncompiled; the lab's is compiled as it was."""
+
+    class Net(keras.Sequential):
+        def compile(self, *args, **kwargs):
+            super().compile(*args, **kwargs)
+
+    net = Net([keras.Input((2,)), keras.layers.Dense(1)])
+    with pytest.warns(UserWarning, match="model's `compile\\(\\)` method is custom"):
+        net.compile_from_config({"optimizer": "sgd", "loss": "mse"})
+    assert not net.compiled
+    own = mlp_lab.MLP((2,), 1)
+    own.compile_from_config({"optimizer": "sgd", "loss": "mse"})
+    assert own.compiled

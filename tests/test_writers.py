@@ -1,20 +1,14 @@
 """What `writers.Writer` writes, read back from the file and through a TensorBoard server."""
 
 import io
-import json
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
 import urllib.parse
-import urllib.request
 
 import events
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
+from server import serving
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.plugins import projector
 
@@ -171,37 +165,6 @@ def test_only_the_last_graph_counts_and_it_comes_back_whole(writer):
 # Through the real server ----------------------------------------------------------------
 
 
-class Server:
-    """A running TensorBoard, asked over HTTP."""
-
-    def __init__(self, process, port):
-        self.process = process
-        self.url = f"http://127.0.0.1:{port}"
-
-    def get(self, route, body=None, **query):
-        url = f"{self.url}/data/{route}?{urllib.parse.urlencode(query)}"
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=20) as response:
-            return response.read()
-
-    def json(self, route, body=None, **query):
-        return json.loads(self.get(route, body, **query))
-
-    def wait_for(self, question, seconds=60):
-        """The first answer that is not empty; data arrive some time after the server."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and self.process.poll() is None:
-            try:
-                answer = question()
-            except (urllib.error.URLError, ConnectionError, TimeoutError):
-                answer = None
-            if answer:
-                return answer
-            time.sleep(0.2)
-        raise AssertionError(f"no answer; server returned {self.process.poll()}")
-
-
 LABELS = np.array([0, 1, 1, 0])
 SCORES = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.7, 0.3]])
 IMAGES = np.arange(2 * 3 * 4 * 3, dtype=np.uint8).reshape(2, 3, 4, 3)
@@ -245,24 +208,9 @@ def write_everything(folder):
 def server(tmp_path_factory):
     logs = tmp_path_factory.mktemp("logs")
     write_everything(logs / "one")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logs)]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--reload_interval", "1"]
-    with open(logs / "server.txt", "wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
-    server = Server(process, port)
-    try:
+    with serving(logs) as server:
         server.wait_for(lambda: server.json("plugin/scalars/tags").get("one/validation"))
         yield server
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def test_server_scalars(server):

@@ -39,9 +39,12 @@ class RunPage:
         """
         logs = ["loss", *metrics]
         options = {
-            name: value
-            for name, value in dataclasses.asdict(self._config).items()
-            if name not in _NO_HPARAMS and value is not None
+            # An option that may be left to the model is a text in every run: HParams takes
+            # a column's type, and whether there is one, from the first run that it finds.
+            field.name: value if field.default is not None else str(value or "default")
+            for field in dataclasses.fields(self._config)
+            for value in [getattr(self._config, field.name)]
+            if field.name not in _NO_HPARAMS
         }
         groups = ("validation", "train")
         self.writer.hparams(options, [(f"epoch_{log}", group) for log in logs for group in groups])

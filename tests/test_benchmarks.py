@@ -1,0 +1,82 @@
+"""The benchmarks run, in their quick forms, and print and save what they say."""
+
+import importlib.util
+import json
+import re
+
+import pytest
+from process import train
+
+OTHERS = {"torch-memory": "torch", "jax": "jax", "sklearn": "sklearn", "cockpit": "cockpit"}
+
+
+def benchmark(name, *arguments, home):
+    path = home / "measured.json"
+    done = train(*arguments, f"--json={path}", home=home, entry=(f"benchmarks/{name}.py",))
+    assert done.returncode == 0, done.stderr
+    return done.stdout, json.loads(path.read_text())
+
+
+def rows(printed):
+    """First cells of the tables' lines, without the lines of dashes."""
+    return re.findall(r"^\| ((?!-)[^|]*) \|", printed, re.MULTILINE)
+
+
+def test_speed(tmp_path):
+    names = ["ours", "ours-probes-100", "keras", "loop", "floor", *OTHERS]
+    printed, saved = benchmark(
+        "speed", "--quick", "--rows=512", f"--only={','.join(names)}", home=tmp_path
+    )
+    absent = {n: m for n, m in OTHERS.items() if importlib.util.find_spec(m) is None}
+    for name, module in absent.items():
+        assert f"skipped {name}: {module} is not installed" in printed.splitlines()
+    assert saved["skipped"].keys() >= absent.keys()
+    ran = saved["results"]
+    assert ran.keys() >= {"ours", "ours-probes-100", "keras", "loop", "floor"}
+    assert ran.keys() == set(names) - saved["skipped"].keys()
+    for name, result in ran.items():
+        assert result["says"] in rows(printed)
+        assert len(result["seconds"]) == saved["rounds"] == 2
+        assert 0 < result["min"] <= result["median"]
+        assert result["quartiles"] == sorted(result["quartiles"])
+        if name in ("ours", "keras", "loop"):
+            assert 0 < result["accuracy"] <= 1
+    assert ran["ours"]["ratio"] == 1
+    assert saved["data"] == {"rows": 512, "source": "sample", "published": False}
+    assert saved["versions"]["keras"]
+    assert saved["machine"]["cpus"]
+    targets = {target["target"]: target for target in saved["targets"]}
+    assert {"ours / keras", "ours / floor", "ours-probes-100 / ours"} <= targets.keys()
+    for name, target in targets.items():
+        assert target["met"] == (target["measured"] <= target["allowed"])
+        assert re.search(rf"\| {name} \|.*\| {'met' if target['met'] else 'missed'} \|", printed)
+
+
+def test_unknown_contestants_are_named(tmp_path):
+    done = train("--only=ours,theirs", home=tmp_path, entry=("benchmarks/speed.py",))
+    assert done.returncode == 2
+    assert "unknown theirs" in done.stderr
+
+
+def test_growth(tmp_path):
+    printed, saved = benchmark("growth", "--quick", "--only=width,probes", home=tmp_path)
+    assert {"width", "64, 64", "probes", "0, every 10 steps"} <= set(rows(printed))
+    (point,) = saved["axes"]["width"].values()
+    # 784 x 64 + 64, 64 x 64 + 64, 64 x 10 + 10
+    assert point["parameters"] == 50_240 + 4_160 + 650
+    assert point["work"] == 6 * 128 * point["parameters"]
+    assert point["step"] == pytest.approx(point["epoch"] / point["steps"])
+    assert point["peak"] >= point["data"] >= point["libraries"] > 0
+
+
+def test_plot(tmp_path):
+    pytest.importorskip("matplotlib")
+    ratios = {"ours": 1.0, "keras": 3.0}
+    results = {name: {"says": name, "ratio": ratio} for name, ratio in ratios.items()}
+    (tmp_path / "speed.json").write_text(json.dumps({"results": results}))
+    picture = tmp_path / "speed.png"
+    done = train(
+        str(tmp_path / "speed.json"), str(picture), home=tmp_path, entry=("benchmarks/plot.py",)
+    )
+    assert done.returncode == 0, done.stderr
+    assert picture.read_bytes().startswith(b"\x89PNG")
