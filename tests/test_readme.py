@@ -75,6 +75,6 @@ def test_the_code_of_looking_inside_runs(capsys):
     names: dict = {"__name__": "looking_inside"}
     for block in re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
         exec(compile(block, "looking_inside.md", "exec"), names)
-    sparsity = events.read(Path(names["logs"]) / "train")
-    assert sparsity["sparsity/dense/kernel"]
+    found = events.read(Path(names["logs"]) / "train")
+    assert sum(tag.startswith("sparsity/") for tag in found) == 2
     assert sys.version_info >= (3, 11)
