@@ -207,11 +207,11 @@ class Execution:
 
     def _weights(self):
         names = weight_names(self._model)
-        return {names[id(w)]: w.value.numpy() for w in self._model.weights if id(w) in names}
+        return {names[id(w)]: _array(w.value) for w in self._model.weights if id(w) in names}
 
     def _step_record(self, number, weights, tensors):
         model = self._model
-        arrays = tf.nest.map_structure(lambda t: t.numpy() if tf.is_tensor(t) else t, tensors)
+        arrays = tf.nest.map_structure(lambda t: _array(t) if tf.is_tensor(t) else t, tensors)
         return Step(
             number=number,
             weights=weights,
@@ -248,6 +248,15 @@ class Execution:
         for name, value in results.items():  # a metric of several numbers gives a dict
             plain.update(value if isinstance(value, dict) else {name: value})
         return tf.nest.map_structure(tf.convert_to_tensor, plain)
+
+
+def _array(tensor):
+    """The tensor as a NumPy array that shares its memory, where NumPy knows its type."""
+    tensor = tf.convert_to_tensor(tensor)
+    # `tensor.numpy()` would copy. A tensor's memory does not change: variables that are
+    # assigned to while it is held get new memory.
+    known = tensor.dtype.is_floating and tensor.dtype != tf.bfloat16 and "CPU" in tensor.device
+    return np.asarray(memoryview(tensor)) if known else tensor.numpy()
 
 
 def _rows(tensor, start, rows):
