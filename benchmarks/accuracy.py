@@ -37,6 +37,7 @@ def accuracies(name: str, seed: int, data_dir: str | None, log_dir: str) -> list
 
     arguments = [f"--flagfile={ROOT}/configs/{name}.flags", f"--seed={seed}", "--verbose=none"]
     arguments += [f"--log_dir={log_dir}", f"--name={name}-{seed}"]
+    arguments += ["--histogram_every=0", "--pictures_every=0"]  # they change no result
     if data_dir:
         dataset = flags.parse(arguments).dataset
         arguments.append(f"--data_dir={Path(data_dir) / dataset}")
@@ -51,7 +52,7 @@ def plain_accuracies(seed: int, data_dir: str | None, source: str) -> list[float
     import keras
 
     from mlp_lab import data
-    from mlp_lab.data.pipeline import training_batches
+    from mlp_lab.data.pipeline import pieces
 
     folder = Path(data_dir) / "fashion_mnist" if data_dir else None
     dataset = data.load("fashion_mnist", data_dir=folder)
@@ -69,7 +70,8 @@ def plain_accuracies(seed: int, data_dir: str | None, source: str) -> list[float
     if source == ARRAYS:
         history = model.fit(dataset.x_train, dataset.y_train, batch_size=128, **options)
     else:
-        batches, steps = training_batches(dataset.x_train, dataset.y_train, 128, seed=seed)
+        arrays = dataset.x_train, dataset.y_train
+        batches, steps = pieces(arrays, 128, shuffle=True, seed=seed)
         history = model.fit(batches, steps_per_epoch=steps, shuffle=False, **options)
     return history.history["val_accuracy"]
 
