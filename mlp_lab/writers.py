@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
+import os
+import socket
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from PIL import Image
+from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
 from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.custom_scalar import metadata as custom_scalar
@@ -24,13 +29,23 @@ from tensorboard.util.tensor_util import make_tensor_proto
 # Whole numbers up to here are exact in the float64 that the HParams dashboard keeps.
 _EXACT = 2**53
 
+# What stands before the bytes of an event's summary: its field's number, and that a length
+# follows.
+_SUMMARY_FIELD = bytes([Event.SUMMARY_FIELD_NUMBER << 3 | 2])
+
+_FILES = itertools.count()
+
 
 class Writer:
     """The event file of one folder.
 
     TensorBoard follows one growing file per folder, the newest, so all that goes to a
-    folder goes through one writer. The file is made by the first write; everything is
-    written eagerly, on the host. After `close` the next write begins a new file.
+    folder goes through one writer. The file is made by the first write. After `close` the
+    next write begins a new file.
+
+    An event file is a TFRecord file of `Event` messages. It is written as such, and not by
+    `tf.summary`: that runs an operation for each record, which takes longer than the writing,
+    and only logs what goes wrong in its queue (a full disk), where this raises it.
 
     Args:
       folder: made when it is missing, with the first write.
@@ -38,20 +53,35 @@ class Writer:
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
-        self._file: tf.summary.SummaryWriter | None = None
+        self._file: tf.io.TFRecordWriter | None = None
 
-    def _open(self) -> tf.summary.SummaryWriter:
+    def _open(self) -> tf.io.TFRecordWriter:
         if self._file is None:
-            self._file = tf.summary.create_file_writer(str(self.folder))
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # TensorBoard sorts a folder's files by name, so the time goes first; the last
+            # number tells files of one process and second apart.
+            name = f"{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{next(_FILES)}"
+            self._file = tf.io.TFRecordWriter(str(self.folder / f"events.out.tfevents.{name}"))
+            self._event(file_version="brain.Event:2")
         return self._file
 
-    def raw(self, summary, step: int) -> None:
-        """Writes a `Summary` proto, of TensorBoard's or TensorFlow's kind, or its bytes."""
-        if not isinstance(summary, bytes):
-            summary = summary.SerializeToString()
-        # A caller's `record_if` that skips steps is not meant for this file.
-        with self._open().as_default(), tf.summary.record_if(True):
-            tf.summary.experimental.write_raw_pb(summary, step=step)
+    def _event(self, **fields) -> None:
+        event = Event(wall_time=time.time(), **fields)
+        self._open().write(event.SerializeToString())
+
+    def raw(self, summary: Summary | bytes, step: int) -> None:
+        """Writes a `Summary` proto or its bytes.
+
+        Raises:
+          tf.errors.OpError: the file cannot be written.
+        """
+        if isinstance(summary, bytes):
+            # Serialized messages one after another are one message: of an event with the
+            # step, and of one with the summary. What has been serialized is not parsed again.
+            event = Event(wall_time=time.time(), step=step).SerializeToString()
+            self._open().write(event + _SUMMARY_FIELD + _varint(len(summary)) + summary)
+        else:
+            self._event(step=step, summary=summary)
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """One number per tag, float32, all in one record."""
@@ -172,8 +202,7 @@ class Writer:
 
     def graph(self, graph_def: tf.compat.v1.GraphDef) -> None:
         """The run's graph; its nodes need not be operations of TensorFlow. The last one counts."""
-        with self._open().as_default(), tf.summary.record_if(True):
-            tf.summary.graph(graph_def)
+        self._event(graph_def=graph_def.SerializeToString())
 
     def flush(self) -> None:
         """Hands everything written so far to the file."""
@@ -190,6 +219,15 @@ class Writer:
         summary = Summary()
         _add(summary, tag, value, metadata)
         self.raw(summary, step)
+
+
+def _varint(number: int) -> bytes:
+    """A whole number as protocol buffers write it: seven bits a byte, the lowest first."""
+    encoded = bytearray()
+    while number > 127:
+        encoded.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*encoded, number])
 
 
 def _add(summary: Summary, tag: str, value, metadata: SummaryMetadata) -> None:

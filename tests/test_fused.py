@@ -1,4 +1,4 @@
-"""`fit` and `evaluate` with many steps in a call: as in Keras, and no step is lost."""
+"""`fit`, `evaluate` and `predict` with many steps in a call: as in Keras, and no step is lost."""
 
 import keras
 import numpy as np
@@ -157,14 +157,22 @@ def test_which_callbacks_want_every_batch(tmp_path):
         Own(),
         TensorBoard(tmp_path, 1),
     ]
-    assert not wants_every_batch(content)
-    assert not wants_every_batch(None)
+    assert not wants_every_batch(content, "train", "test")
+    assert not wants_every_batch(None, "train")
     for callback in (
         k.ModelCheckpoint(tmp_path / "a.keras", save_freq=10),
         k.TensorBoard(tmp_path, update_freq=5),
         k.LambdaCallback(on_train_batch_end=print),
     ):
-        assert wants_every_batch([*content, callback])
+        assert wants_every_batch([*content, callback], "train", "test")
+        assert not wants_every_batch([*content, k.LambdaCallback(on_train_batch_end=print)], "test")
+
+    class Predicting(keras.callbacks.Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            pass
+
+    assert wants_every_batch(Predicting(), "predict")
+    assert not wants_every_batch(Predicting(), "train", "test")
 
 
 def test_steps_per_call_follow_the_work():
@@ -172,7 +180,7 @@ def test_steps_per_call_follow_the_work():
     model = mlp_lab.MLP((8,), CLASSES)
     model.compile("sgd", losses.SparseCategoricalCrossentropy(from_logits=True))
     model(x[:1])
-    of = lambda batch, callbacks=None: model._steps_per_call((x, y), batch, callbacks)  # noqa: E731
+    of = lambda batch, callbacks=None: model._steps_per_call((x, y), batch, callbacks, "train")  # noqa: E731
     assert of(128) == 93  # a whole epoch, but for the rest
     assert of(12_000) == 1
     assert 256 < of(10) <= 512
@@ -180,7 +188,7 @@ def test_steps_per_call_follow_the_work():
     wide = mlp_lab.MLP((4096, 4096), CLASSES)
     wide.compile("sgd", losses.SparseCategoricalCrossentropy(from_logits=True))
     wide(x[:1])
-    assert wide._steps_per_call((x, y), 1024, None) == 1
+    assert wide._steps_per_call((x, y), 1024, None, "train") == 1
     model.compile("sgd", "mse", run_eagerly=True)
     assert of(128) == 1
     model.compile("sgd", "mse", steps_per_execution=7)
@@ -246,6 +254,72 @@ def test_evaluate_equals_keras(batch_size):
     np.testing.assert_allclose(
         model.evaluate(x, y, **options), twin.evaluate(x, y, **options), rtol=1e-5
     )
+
+
+class TwoOutputs(mlp_lab.Model):
+    """Outputs of several types and one that is not per class, from a dict of inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = keras.layers.Dense(CLASSES)
+
+    def call(self, inputs):
+        h = self.layer(inputs["a"]) + inputs["b"]
+        return {"scores": h, "class": tf.argmax(h, axis=-1), "rows": tf.fill(tf.shape(h)[:1], 2)}
+
+
+@pytest.mark.parametrize("mode", [{"run_eagerly": True}, {}, {"jit_compile": True}])
+@pytest.mark.parametrize("batch_size", [None, 7, 25, 1000])
+def test_predict_equals_the_forward_pass(mode, batch_size):
+    rng = np.random.default_rng(0)
+    x = {"a": rng.normal(size=(ROWS, 4)).astype("float32"), "b": np.ones((ROWS, 1), "float32")}
+    model = TwoOutputs()
+    expected = model(x)
+    for per_call in (1, 3, "auto"):
+        model.compile("sgd", "mse", steps_per_execution=per_call, **mode)
+        found = model.predict(x, batch_size=batch_size, verbose=0)
+        assert found.keys() == expected.keys()
+        np.testing.assert_allclose(found["scores"], expected["scores"], rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(found["class"], expected["class"])
+        np.testing.assert_array_equal(found["rows"], np.full(ROWS, 2))
+
+
+def test_predict_runs_batches_of_the_size_asked_for():
+    shapes = []
+
+    class Net(mlp_lab.MLP):
+        def predict_step(self, data):
+            shapes.append(data[0].shape[0])
+            return super().predict_step(data)
+
+    model = Net((6,), CLASSES)
+    model.compile("sgd", "mse")
+    x = np.zeros((103, 4), "float32")
+    assert model.predict(x, batch_size=10, verbose=0).shape == (103, CLASSES)
+    assert set(shapes) == {10, 3}
+    shapes.clear()
+    model.predict(x, batch_size=10, verbose=0)
+    assert not shapes  # nothing is compiled anew
+
+
+def test_predict_calls_a_callback_for_every_batch_and_takes_other_data_as_keras_does():
+    x, y = make_data()
+    sizes = []
+
+    class Each(keras.callbacks.Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            sizes.append(len(logs["outputs"]))
+
+    model = make_model()
+    model.fit(x, y, verbose=0)
+    expected = model.predict(x, verbose=0)
+    assert np.array_equal(model.predict(x, 30, verbose=0, callbacks=[Each()]).shape, expected.shape)
+    assert sizes == [30, 30, 30, 10]
+    batches = tf.data.Dataset.from_tensor_slices(x).batch(30)
+    for data, options in ((batches, {}), (x, {"steps": 2, "batch_size": 50})):
+        np.testing.assert_allclose(model.predict(data, verbose=0, **options), expected, rtol=1e-5)
+    np.testing.assert_allclose(model.predict_on_batch(x), expected, rtol=1e-5)
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected, rtol=1e-5)
 
 
 def test_evaluate_inside_fit_disturbs_nothing():

@@ -1,6 +1,7 @@
 """Many scalars and histograms as one serialized `Summary`, made in one go."""
 
 import functools
+import types
 from collections.abc import Mapping
 
 import numpy as np
@@ -10,6 +11,8 @@ from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboard.compat.proto.types_pb2 import DT_DOUBLE, DT_FLOAT
 from tensorboard.plugins.histogram import metadata as histogram_metadata
 from tensorboard.plugins.scalar import metadata as scalar_metadata
+
+from mlp_lab.probes.statistics import BINS, Statistics, histograms
 
 # No tag contains these bytes: they are not UTF-8.
 _MARK = b"\xf1\xf2\xf3\xf4"
@@ -68,9 +71,11 @@ class Template:
 _template = functools.lru_cache(maxsize=8)(Template)
 
 
-def summary(scalars: Mapping[str, float], histograms: Mapping[str, np.ndarray]) -> bytes:
-    """Scalars and histograms [bins, 3] by tag as a serialized `Summary`."""
-    tables = np.stack(list(histograms.values())) if histograms else np.zeros((0, 1, 3))
+def summary(
+    scalars: Mapping[str, float], arrays: Mapping[str, Statistics] = types.MappingProxyType({})
+) -> bytes:
+    """Scalars, and histograms of arrays, by tag as a serialized `Summary`."""
     with np.errstate(over="ignore"):  # beyond float32 a scalar is infinite
         numbers = np.array(list(scalars.values()), np.float32)
-    return _template(tuple(scalars), tuple(histograms), tables.shape[1]).fill(numbers, tables)
+    template = _template(tuple(scalars), tuple(arrays), BINS)
+    return template.fill(numbers, histograms(list(arrays.values())))

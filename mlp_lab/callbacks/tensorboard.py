@@ -18,7 +18,7 @@ from mlp_lab.callbacks.template import summary
 from mlp_lab.callbacks.worker import Worker
 from mlp_lab.models import GlassBox
 from mlp_lab.probes.base import Probe
-from mlp_lab.probes.statistics import summarize
+from mlp_lab.probes.statistics import Statistics, summarize
 from mlp_lab.schedules import Auto, Every, Never
 from mlp_lab.writers import Writer
 
@@ -139,7 +139,7 @@ class TensorBoard(keras.callbacks.Callback):
             groups["train"]["observing/share"] = cost.share
         for group, scalars in groups.items():
             if scalars:
-                self._worker.do(functools.partial(self._write, group, step, summary(scalars, {})))
+                self._worker.do(functools.partial(self._write, group, step, summary(scalars)))
         self._worker.do(self._flush)
 
     # As an observer of the model's steps.
@@ -174,7 +174,7 @@ class TensorBoard(keras.callbacks.Callback):
     def _record(self, step, probes):
         start = time.perf_counter()
         scalars: dict[str, float] = {}
-        histograms: dict[str, np.ndarray] = {}
+        arrays: dict[str, Statistics] = {}
         texts: dict[str, str] = {}
         for probe in probes:
             for name, value in self._chosen(step, probe).items():
@@ -185,13 +185,13 @@ class TensorBoard(keras.callbacks.Callback):
                     scalars[tag] = float(value)
                 else:
                     found = summarize(value)
-                    histograms[tag] = found.histogram()
+                    arrays[tag] = found
                     scalars.update({f"{tag}/{k}": v for k, v in found.moments.items()})
                     if found.nan:
                         scalars[f"{tag}/nan"] = found.nan
                     if found.infinite:
                         scalars[f"{tag}/infinite"] = found.infinite
-        self._write("train", step.number, summary(scalars, histograms))
+        self._write("train", step.number, summary(scalars, arrays))
         for tag, text in texts.items():
             if self._texts.get(tag) != text:
                 self._texts[tag] = text

@@ -207,7 +207,12 @@ class Execution:
 
     def _weights(self):
         names = weight_names(self._model)
-        return {names[id(w)]: _array(w.value) for w in self._model.weights if id(w) in names}
+        return {
+            # Less than half the time of `variable.read_value()`.
+            names[id(w)]: _array(tf.raw_ops.ReadVariableOp(resource=w.value.handle, dtype=w.dtype))
+            for w in self._model.weights
+            if id(w) in names
+        }
 
     def _step_record(self, number, weights, tensors):
         model = self._model

@@ -1,9 +1,9 @@
-"""`fit` and `evaluate` with many steps in one compiled call."""
+"""`fit`, `evaluate` and `predict` with many steps in one compiled call."""
 
 import contextlib
 import math
 import random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
@@ -12,6 +12,7 @@ import tensorflow as tf
 from mlp_lab.data.pipeline import pieces
 from mlp_lab.models.execution import Execution
 from mlp_lab.models.inputs import arrays_in_memory, unpacked, wants_every_batch
+from mlp_lab.models.prediction import Prediction
 
 # What a type checker takes the mix-in's later base to be.
 if TYPE_CHECKING:
@@ -30,8 +31,19 @@ _STEPS_PER_CALL = 512
 _STEPS_WORTH_XLA = 4000
 
 
+class _PieceBatch(NamedTuple):
+    """Rows of a batch where arrays are fed in pieces of several; None where Keras feeds batches."""
+
+    train: int | None
+    test: int | None
+    predict: int | None
+
+
+_NO_PIECES = _PieceBatch(None, None, None)
+
+
 class Fused(_Mixin):
-    """Keras' `fit` and `evaluate`, with many steps run by one compiled call.
+    """Keras' `fit`, `evaluate` and `predict`, with many steps run by one compiled call.
 
     Arrays are shuffled in an order that depends on (`shuffle_seed`, epoch) alone, where
     the epoch is counted by the updates made, over all calls of `fit`; taken in pieces of K
@@ -51,7 +63,8 @@ class Fused(_Mixin):
     shuffle_seed: int | None = None
     train_function: Any
     test_function: Any
-    _piece_batch: tuple[int | None, int | None] = (None, None)  # of training, of evaluation
+    predict_function: Any
+    _piece_batch = _NO_PIECES
     _auto = (False, False)  # steps_per_execution, jit_compile
 
     @property
@@ -142,7 +155,7 @@ class Fused(_Mixin):
         simple = class_weight is None and steps_per_epoch is None and isinstance(shuffle, bool)
         if arrays is None or not simple or not self.compiled or not self._single_device():
             kept = self.steps_per_execution, self.jit_compile
-            with self._dismissing_observers(), self._feeding((None, None), *kept):
+            with self._dismissing_observers(), self._feeding(_NO_PIECES, *kept):
                 return super().fit(
                     x=x,
                     y=y,
@@ -172,7 +185,7 @@ class Fused(_Mixin):
         batch = min(batch_size or 32, rows)
         steps = -(-rows // batch)
         self._build_on(arrays, batch)
-        per_call = self._steps_per_call(arrays, batch, callbacks)
+        per_call = self._steps_per_call(arrays, batch, callbacks, "train", "test")
         seed = self.shuffle_seed
         if shuffle and seed is None:
             seed = self.shuffle_seed = random.getrandbits(31)
@@ -195,7 +208,7 @@ class Fused(_Mixin):
         jit = self.jit_compile
         if self._auto[1] and not jit:
             jit = steps * epochs >= _STEPS_WORTH_XLA and self._compiles(arrays, batch)
-        feeding = self._feeding((batch, validation_batch), per_call, jit)
+        feeding = self._feeding(_PieceBatch(batch, validation_batch, None), per_call, jit)
         with self._dismissing_observers(), feeding:
             return super().fit(
                 x=data,
@@ -225,10 +238,10 @@ class Fused(_Mixin):
             return super().evaluate(
                 x=x, y=y, batch_size=batch_size, sample_weight=sample_weight, steps=steps, **options
             )
-        training = self._piece_batch[0]
         if arrays is None or steps is not None or not self.compiled or not self._single_device():
             per_call = 1 if self._auto[0] else self.steps_per_execution
-            with self._feeding((training, None), per_call, self.jit_compile):
+            feeding = self._piece_batch._replace(test=None)
+            with self._feeding(feeding, per_call, self.jit_compile):
                 return super().evaluate(
                     x=x,
                     y=y,
@@ -239,17 +252,38 @@ class Fused(_Mixin):
                 )
         batch = min(batch_size or 32, len(tf.nest.flatten(arrays)[0]))
         self._build_on(arrays, batch)
-        per_call = self._steps_per_call(arrays, batch, callbacks)
+        per_call = self._steps_per_call(arrays, batch, callbacks, "test")
         data, steps = pieces(arrays, batch, per_call)
-        with self._feeding((training, batch), per_call, self.jit_compile):
+        feeding = self._piece_batch._replace(test=batch)
+        with self._feeding(feeding, per_call, self.jit_compile):
             return super().evaluate(x=data, steps=steps, **options)
+
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+        """Predicts as `keras.Model.predict` does, with the same arguments.
+
+        For arrays the progress bar counts compiled calls, of which each may run many batches.
+        """
+        options = {"verbose": verbose, "callbacks": callbacks}
+        arrays = arrays_in_memory(x, None, None)
+        if arrays is None or steps is not None or not self.compiled or not self._single_device():
+            per_call = 1 if self._auto[0] else self.steps_per_execution
+            feeding = self._piece_batch._replace(predict=None)
+            with self._feeding(feeding, per_call, self.jit_compile):
+                return super().predict(x, batch_size=batch_size, steps=steps, **options)
+        rows = len(tf.nest.flatten(arrays)[0])
+        batch = min(batch_size or 32, rows)
+        self._build_on(arrays, batch)
+        per_piece = self._steps_per_call(arrays, batch, callbacks, "predict")
+        data, _ = pieces(arrays, batch, per_piece)
+        with self._feeding(self._piece_batch._replace(predict=batch), 1, self.jit_compile):
+            return super().predict(data, steps=-(-rows // (batch * per_piece)), **options)
 
     def make_train_function(self, force=False):
         """Sets `train_function` to what runs `train_step`."""
         if not self._single_device():
             return super().make_train_function(force)
         force = force or self.train_function is None
-        self.train_function = self._execution(self.train_step, self._piece_batch[0], force)
+        self.train_function = self._execution(self.train_step, self._piece_batch.train, force)
         return self.train_function
 
     def make_test_function(self, force=False):
@@ -257,8 +291,23 @@ class Fused(_Mixin):
         if not self._single_device():
             return super().make_test_function(force)
         force = force or self.test_function is None
-        self.test_function = self._execution(self.test_step, self._piece_batch[1], force)
+        self.test_function = self._execution(self.test_step, self._piece_batch.test, force)
         return self.test_function
+
+    def make_predict_function(self, force=False):
+        """Sets `predict_function` to what runs `predict_step`."""
+        batch = self._piece_batch.predict
+        kept = self.__dict__.setdefault("_executions", {})
+        key = "predict_step", batch, self.jit_compile
+        force = force or self.predict_function is None
+        if key not in kept or force:
+            if batch is None:
+                super().make_predict_function(force=True)
+                kept[key] = self.predict_function
+            else:
+                kept[key] = Prediction(self, batch)
+        self.predict_function = kept[key]
+        return self.predict_function
 
     def _execution(self, step, piece_batch, force):
         """Compiled functions are kept, one for each way of feeding and compiling."""
@@ -304,10 +353,10 @@ class Fused(_Mixin):
             x = keras.utils.unpack_x_y_sample_weight(arrays)[0]
             self(tf.nest.map_structure(lambda a: tf.convert_to_tensor(a[:batch]), x))
 
-    def _steps_per_call(self, arrays, batch, callbacks) -> int:
+    def _steps_per_call(self, arrays, batch, callbacks, *phases) -> int:
         if not self._auto[0]:
             return self.steps_per_execution
-        if self.run_eagerly or wants_every_batch(callbacks):
+        if self.run_eagerly or wants_every_batch(callbacks, *phases):
             return 1
         row_bytes = sum(a.nbytes / len(a) for a in map(np.asarray, tf.nest.flatten(arrays)))
         # Each weight is multiplied and added three times for a sample: forward, for its

@@ -38,15 +38,25 @@ def arrays_in_memory(x: Any, y: Any, sample_weight: Any) -> tuple | None:
     return tuple(tf.nest.map_structure(standard, part) for part in given)
 
 
-_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+_BATCH_HOOKS = {
+    phase: [f"on_{phase}_batch_begin", f"on_{phase}_batch_end"]
+    for phase in ("train", "test", "predict")
+}
+_BATCH_HOOKS["train"] += ["on_batch_begin", "on_batch_end"]  # older names of the same
 
 
-def wants_every_batch(callbacks: Any) -> bool:
-    """Whether a callback does something after each batch, rather than now and then."""
+def wants_every_batch(callbacks: Any, *phases: str) -> bool:
+    """Whether a callback does something after each batch, rather than now and then.
+
+    Args:
+      callbacks: as `fit` takes them.
+      *phases: of "train", "test" and "predict", those that are to be run.
+    """
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = callbacks.callbacks
     elif callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks]
+    hooks = [name for phase in phases for name in _BATCH_HOOKS[phase]]
     for callback in callbacks:
         own = type(callback)
         if callback is None or getattr(callback, "any_steps_per_execution", False):
@@ -54,8 +64,8 @@ def wants_every_batch(callbacks: Any) -> bool:
         if own.__module__.startswith("keras."):
             # Keras' own are content with fewer calls, unless they were told otherwise.
             often = [getattr(callback, n, "epoch") for n in ("update_freq", "save_freq")]
-            if often != ["epoch", "epoch"] or any(n in callback.__dict__ for n in _BATCH_HOOKS):
+            if often != ["epoch", "epoch"] or any(n in callback.__dict__ for n in hooks):
                 return True
-        elif any(getattr(own, n) is not getattr(keras.callbacks.Callback, n) for n in _BATCH_HOOKS):
+        elif any(getattr(own, n) is not getattr(keras.callbacks.Callback, n) for n in hooks):
             return True
     return False

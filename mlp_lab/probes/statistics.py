@@ -1,10 +1,15 @@
 """An array in a few numbers: a histogram, moments, and what is not finite."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image
 
 BINS = 30  # as many as TensorBoard's own histograms have
+
+# From this size on Pillow counts faster than NumPy, the 0.05 ms of a call included.
+_MANY = 2**16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,12 +51,18 @@ class Statistics:
         As `tf.summary.histogram` has it: equal values are all in the last bin, and there are
         only zeros if there are no values.
         """
-        table = np.zeros((BINS, 3))
-        if not self.counts.any():
-            return table
-        edges = np.linspace(self.low, self.high, BINS + 1)
-        table[:, 0], table[:, 1], table[:, 2] = edges[:-1], edges[1:], self.counts
-        return table
+        return histograms([self])[0]
+
+
+def histograms(found: Sequence[Statistics]) -> np.ndarray:
+    """float64 [n, 30, 3]: the `histogram` of each, made in one go."""
+    tables = np.zeros((len(found), BINS, 3))
+    tables[:, :, 2] = [each.counts for each in found] or 0
+    ends = np.array([(each.low, each.high) for each in found]).reshape(-1, 2)
+    ends[~tables[:, :, 2].any(axis=1)] = 0
+    edges = np.linspace(ends[:, 0], ends[:, 1], BINS + 1, axis=1)
+    tables[:, :, 0], tables[:, :, 1] = edges[:, :-1], edges[:, 1:]
+    return tables
 
 
 def summarize(array) -> Statistics:
@@ -88,7 +99,7 @@ def summarize(array) -> Statistics:
             np.multiply(scratch, scratch.dtype.type(scale), out=scratch)
         else:  # low and high are next to each other, or at the ends of all numbers
             scratch = (values.astype(np.longdouble) - low) * (BINS / (np.longdouble(high) - low))
-        counts = np.bincount(scratch.astype(np.intp), minlength=BINS + 1)
+        counts = _count(scratch.astype(np.uint8))
         counts[BINS - 1] += counts[BINS]  # the greatest value itself
         counts = counts[:BINS]
     return Statistics(
@@ -103,6 +114,21 @@ def norm(array) -> float:
     if not np.isfinite(squares):  # too great for float32, perhaps
         squares = _squares(values.astype(np.float64))
     return float(np.sqrt(squares))
+
+
+def _count(numbers: np.ndarray) -> np.ndarray:
+    """How often each of 0 ... 255 is in uint8 [n]: int64 [256]."""
+    rest = numbers
+    counts = np.zeros(256, np.int64)
+    if numbers.size >= _MANY:
+        # Gray levels by any other name. `np.bincount` wants eight bytes for each number, and
+        # waits for its own last count where equal numbers, zeros mostly, follow each other;
+        # the four bands of an image are counted apart. Together that is twice as fast.
+        pixels = numbers.size // 4
+        image = Image.frombuffer("RGBX", (pixels, 1), numbers[: pixels * 4], "raw", "RGBX", 0, 1)
+        counts += np.reshape(image.histogram(), (4, 256)).sum(axis=0)
+        rest = numbers[pixels * 4 :]
+    return counts + np.bincount(rest, minlength=256)
 
 
 def _squares(values) -> float:
