@@ -108,6 +108,8 @@ def _pattern(option: str, value: Any) -> None:
         raise InputError(option, f"{value!r} is no regular expression: {error}") from None
 
 
+SCHEDULES = ("constant", "linear", "cosine")
+
 DATA, MODEL, TRAINING, RUN = "Data", "Model", "Training", "The run and its folder"
 INSIDE = "Looking inside"
 
@@ -136,6 +138,15 @@ class Config:
         "folder with the data set's IDX files (plain or .gz) or Keras' npz file, or the npz file",
         _text,
         "PATH",
+    )
+    validation_split: float = _option(
+        DATA,
+        0.0,
+        "share of the training samples, the last of the file, that are kept out of training and "
+        "tested after every epoch in place of the test set, which is then not looked at: for "
+        "choosing among settings",
+        _number("a share in [0, 1)", lambda x: 0 <= x < 1),
+        "SHARE",
     )
     model: str = _option(
         MODEL,
@@ -220,6 +231,13 @@ class Config:
         "step length of the optimizer, above 0",
         _number("a number above 0", lambda x: x > 0),
         "RATE",
+    )
+    learning_rate_schedule: str = _option(
+        TRAINING,
+        "constant",
+        "course of the learning rate over the run's steps: constant, or from --learning_rate down "
+        "to 0 linear or as half a cosine",
+        _choice(SCHEDULES),
     )
     batch_size: int = _option(
         TRAINING, 128, "samples per step, at least 1 and at most the data set", _whole(1), "N"

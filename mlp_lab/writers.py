@@ -62,26 +62,22 @@ class Writer:
             # number tells files of one process and second apart.
             name = f"{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{next(_FILES)}"
             self._file = tf.io.TFRecordWriter(str(self.folder / f"events.out.tfevents.{name}"))
-            self._event(file_version="brain.Event:2")
+            first = Event(wall_time=time.time(), file_version="brain.Event:2")
+            self._file.write(first.SerializeToString())
         return self._file
 
-    def _event(self, **fields) -> None:
-        event = Event(wall_time=time.time(), **fields)
-        self._open().write(event.SerializeToString())
-
-    def raw(self, summary: Summary | bytes, step: int) -> None:
-        """Writes a `Summary` proto or its bytes.
+    def raw(self, summary, step: int) -> None:
+        """Writes a `Summary` proto, of TensorBoard's or TensorFlow's kind, or its bytes.
 
         Raises:
           tf.errors.OpError: the file cannot be written.
         """
-        if isinstance(summary, bytes):
-            # Serialized messages one after another are one message: of an event with the
-            # step, and of one with the summary. What has been serialized is not parsed again.
-            event = Event(wall_time=time.time(), step=step).SerializeToString()
-            self._open().write(event + _SUMMARY_FIELD + _varint(len(summary)) + summary)
-        else:
-            self._event(step=step, summary=summary)
+        if not isinstance(summary, bytes):
+            summary = summary.SerializeToString()
+        # Serialized messages one after another are one message: of an event with the step,
+        # and of one with the summary, which need not be parsed for it.
+        event = Event(wall_time=time.time(), step=step).SerializeToString()
+        self._open().write(event + _SUMMARY_FIELD + _varint(len(summary)) + summary)
 
     def scalars(self, values: Mapping[str, float], step: int) -> None:
         """One number per tag, float32, all in one record."""
@@ -202,7 +198,8 @@ class Writer:
 
     def graph(self, graph_def: tf.compat.v1.GraphDef) -> None:
         """The run's graph; its nodes need not be operations of TensorFlow. The last one counts."""
-        self._event(graph_def=graph_def.SerializeToString())
+        event = Event(wall_time=time.time(), graph_def=graph_def.SerializeToString())
+        self._open().write(event.SerializeToString())
 
     def flush(self) -> None:
         """Hands everything written so far to the file."""

@@ -202,6 +202,29 @@ def test_entries_show_the_same_help(entry, home):
     assert train("--version", home=home, entry=entry).stdout == f"mlp_lab {mlp_lab.__version__}\n"
 
 
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_schedule_and_held_out_samples(schedule, home, logs):
+    """The rate follows its formula step by step; the last samples are tested on."""
+    arguments = [SAMPLE, f"--log_dir={logs}", f"--name={schedule}", "--epochs=2"]
+    arguments += [f"--learning_rate_schedule={schedule}", "--validation_split=0.25"]
+    arguments += ["--histogram_every=7", "--probes=batch", "--learning_rate=0.01"]
+    done = succeed(*arguments, home=home)
+    assert "5,250 training and 1,750 held-out images" in done
+    steps = 2 * -(-5250 // 128)
+    rates = events.read(logs / schedule / "train")["learning_rate"]
+    assert list(rates) == list(range(0, steps, 7))
+    t = np.array(list(rates)) / steps
+    expected = {"linear": 1 - t, "cosine": (1 + np.cos(np.pi * t)) / 2}[schedule]
+    np.testing.assert_allclose(list(rates.values()), 0.01 * expected, rtol=1e-5)
+
+    sample = data.load("fashion_mnist", "sample", say=str)
+    model = mlp_lab.load_model(logs / schedule / "model.keras")
+    y = data.pipeline.one_hot(sample.y_train[5250:], 10)
+    found = model.evaluate(sample.x_train[5250:], y, verbose=0, return_dict=True)
+    entry = record(logs / schedule)["metrics"]
+    assert found["accuracy"] == pytest.approx(entry["val_accuracy"], abs=1e-6)
+
+
 # A model, a loss and a metric from examples/, and other ways through the same code.
 RUNS = {
     "model": ["--model=examples.residual_mlp:ResidualMLP(depth=2)"],

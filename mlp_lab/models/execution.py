@@ -125,13 +125,13 @@ class Execution:
             n = min(steps, max(wanted - now, 1))
             looked_at = wanted == now
             start = time.perf_counter()
-            weights = self._weights() if looked_at else {}
+            before = self._before() if looked_at else {}
             ran, results = run(n)
             ran = int(ran)
             if not ran:
                 break
             logs, tensors = results
-            step = self._step_record(now, weights, tensors) if looked_at else None
+            step = self._step_record(now, before, tensors) if looked_at else None
             seconds = time.perf_counter() - start
             for observer in self._observers:
                 wants = looked_at and observer.next_step(now) == now
@@ -214,12 +214,16 @@ class Execution:
             if id(w) in names
         }
 
-    def _step_record(self, number, weights, tensors):
-        model = self._model
+    def _before(self):
+        """What a step begins with, and changes."""
+        rate = float(self._model.optimizer.learning_rate)  # a schedule goes by the step
+        return {"weights": self._weights(), "learning_rate": rate}
+
+    def _step_record(self, number, before, tensors):
         arrays = tf.nest.map_structure(lambda t: _array(t) if tf.is_tensor(t) else t, tensors)
         return Step(
             number=number,
-            weights=weights,
+            **before,
             new_weights=self._weights(),
             gradients=arrays["gradients"],
             activations=arrays["activations"],
@@ -228,7 +232,6 @@ class Execution:
             outputs=arrays.get("outputs"),
             sample_weight=arrays.get("sample_weight"),
             metrics=self._batch_metrics(tensors),
-            learning_rate=float(model.optimizer.learning_rate),
             layers=self._layers,
         )
 

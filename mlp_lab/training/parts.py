@@ -112,10 +112,22 @@ def probes(config: Config) -> list[Probe]:
     ]
 
 
-def optimizer(config: Config) -> keras.optimizers.Optimizer:
-    """Makes the optimizer; `InputError` if it cannot be made or is none."""
+def optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
+    """Makes the optimizer, with a learning rate for a run of so many steps.
+
+    With t from 0 to 1 over the run, the rate is `--learning_rate` times 1 (constant), 1 - t
+    (linear) or (1 + cos(pi t)) / 2 (cosine; Loshchilov and Hutter, 2017, without restarts).
+
+    Raises:
+      InputError: it cannot be made or is none.
+    """
     part = registry.parse("optimizer", config.optimizer)
-    offered = {"learning_rate": config.learning_rate}
+    rate, schedules = config.learning_rate, keras.optimizers.schedules
+    offered: dict[str, Any] = {
+        "constant": lambda: {"learning_rate": rate},
+        "linear": lambda: {"learning_rate": schedules.PolynomialDecay(rate, steps, 0.0)},
+        "cosine": lambda: {"learning_rate": schedules.CosineDecay(rate, steps)},
+    }[config.learning_rate_schedule]()
     kind = keras.optimizers.Optimizer
     return registry.create(part, kind, "a subclass of keras.optimizers.Optimizer", offered)
 

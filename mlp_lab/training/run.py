@@ -48,6 +48,8 @@ def run(config: Config) -> Result:
     """
     folder = RunFolder(config)
     dataset = data.load(config.dataset, config.data_source, config.data_dir, say=_say)
+    if config.validation_split:
+        dataset = _held_out(dataset, config.validation_split)
     rows = len(dataset.x_train)
     if config.batch_size > rows:
         raise InputError(
@@ -60,7 +62,7 @@ def run(config: Config) -> Result:
     model = parts.model(config, dataset)
     loss = parts.loss(config)
     metrics = parts.metrics(config, dataset)
-    optimizer = parts.optimizer(config)
+    optimizer = parts.optimizer(config, steps=config.epochs * -(-rows // config.batch_size))
     probes = parts.probes(config)
     labels = parts.label_form(config, loss)
     y_train, y_test = dataset.y_train, dataset.y_test
@@ -81,8 +83,9 @@ def run(config: Config) -> Result:
     folder.create()
     entry = _first_record(config, dataset, model)
     folder.write_record(entry)
+    tested = "held-out" if config.validation_split else "test"
     _say(
-        f"{dataset.name}: {rows:,} training and {len(dataset.x_test):,} test images from "
+        f"{dataset.name}: {rows:,} training and {len(dataset.x_test):,} {tested} images from "
         f"{dataset.origin.location}"
     )
     _say(f"{config.model}: {model.count_params():,} parameters, on {' '.join(entry['devices'])}")
@@ -123,6 +126,21 @@ def run(config: Config) -> Result:
     result = _finish(folder, entry, model, history)
     page.end(result.record, result.finished, int(model.optimizer.iterations))
     return result
+
+
+def _held_out(dataset: data.Dataset, share: float) -> data.Dataset:
+    """The last samples of the training set in the test set's place."""
+    rows = len(dataset.x_train)
+    kept = math.floor(rows * (1 - share))
+    if not 0 < kept < rows:
+        raise InputError(
+            "validation_split",
+            f"expected a share that leaves some of the {rows} samples on both sides, got {share}",
+        )
+    x, y = dataset.x_train, dataset.y_train
+    return dataclasses.replace(
+        dataset, x_train=x[:kept], y_train=y[:kept], x_test=x[kept:], y_test=y[kept:]
+    )
 
 
 def _first_record(config: Config, dataset: data.Dataset, model: keras.Model) -> dict[str, Any]:
