@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from mlp_lab import __version__, flags
-from mlp_lab.errors import InputError
+from mlp_lab.errors import InputError, Interrupted, RunError
 from mlp_lab.quiet import quiet_import
 
 
@@ -16,8 +16,9 @@ def main(argv: Sequence[str] | None = None) -> int:
       argv: program name and arguments; by default those of this process.
 
     Returns:
-      The exit status: 0; 1 for a run that diverged; 2 for input that cannot be used,
-      which one line on standard error explains; 130 for a run interrupted by Ctrl-C.
+      The exit status: 0; 1 for a run that diverged or could not go on; 2 for input that
+      cannot be used, which one line on standard error explains; 130 for a run interrupted
+      by Ctrl-C, 143 by SIGTERM.
     """
     program, *arguments = sys.argv if argv is None else argv
     program = os.path.basename(program)
@@ -37,6 +38,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         with quiet_import():
             from mlp_lab.training.run import run
         return 0 if run(config).finished else 1
+    except Interrupted as interruption:
+        print(f"{program}: {interruption}", file=sys.stderr)
+        return 128 + interruption.signum
+    except RunError as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"{program}: interrupted", file=sys.stderr)
         return 130

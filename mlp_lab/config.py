@@ -6,106 +6,33 @@ refuse the same. Nothing here imports TensorFlow.
 """
 
 import dataclasses
-import math
-import re
-from collections.abc import Callable, Sequence
-from pathlib import PurePath
 from typing import Any
 
 from mlp_lab import registry
 from mlp_lab.data.catalogue import DATASETS
 from mlp_lab.data.sources import SOURCES, check_together
-from mlp_lab.errors import InputError, near_miss
-
-Check = Callable[[str, Any], None]
-
-
-def _choice(choices: Sequence[str]) -> Check:
-    def check(option: str, value: Any) -> None:
-        if value not in choices:
-            hint = near_miss(str(value), choices)
-            raise InputError(
-                option, f"no such choice {value!r}{hint}; choose one of {', '.join(choices)}"
-            )
-
-    return check
-
-
-def _whole(low: int, high: int | None = None) -> Check:
-    allowed = f"of at least {low}" if high is None else f"from {low} to {high}"
-
-    def check(option: str, value: Any) -> None:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not whole or value < low or (high is not None and value > high):
-            raise InputError(option, f"expected a whole number {allowed}, got {value!r}")
-
-    return check
-
-
-def _number(allowed: str, fits: Callable[[float], bool]) -> Check:
-    def check(option: str, value: Any) -> None:
-        if not isinstance(value, int | float) or not math.isfinite(value) or not fits(value):
-            raise InputError(option, f"expected {allowed}, got {value!r}")
-
-    return check
-
-
-def _part(option: str, value: Any) -> None:
-    registry.parse(option, value)
-
-
-def _parts(option: str, value: Any) -> None:
-    for text in value:
-        registry.parse(option, text)
-
-
-def _units(option: str, value: Any) -> None:
-    for units in value:
-        if not isinstance(units, int) or isinstance(units, bool) or units < 1:
-            raise InputError(
-                option,
-                f"expected whole numbers of at least 1, one per hidden layer, got {units!r}; "
-                "for example 256,128",
-            )
-
-
-def _folder_name(option: str, value: Any) -> None:
-    if value in ("", ".", "..") or PurePath(value).name != value or "\0" in value:
-        raise InputError(
-            option,
-            f"expected a plain folder name, got {value!r}; the folder it lies in is --log_dir",
-        )
-
-
-def _boolean(option: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise InputError(option, f"expected true or false, got {value!r}")
-
-
-def _text(option: str, value: Any) -> None:
-    if not isinstance(value, str) or not value:
-        raise InputError(option, f"expected a text that is not empty, got {value!r}")
+from mlp_lab.errors import InputError
+from mlp_lab.option_checks import (
+    Check,
+    boolean,
+    choice,
+    every,
+    folder_name,
+    interval,
+    number,
+    part,
+    parts,
+    pattern,
+    text,
+    units,
+    whole,
+)
 
 
 def _option(group: str, default: Any, help_text: str, check: Check, form: str = "") -> Any:
     """A field with its group and help for `--help`, its check, and its form in `--name=FORM`."""
     metadata = {"group": group, "help": help_text, "check": check, "form": form}
     return dataclasses.field(default=default, metadata=metadata)
-
-
-def _every(option: str, value: Any) -> None:
-    if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
-        raise InputError(
-            option, f"expected a whole number of steps, 0 for never, or auto, got {value!r}"
-        )
-
-
-def _pattern(option: str, value: Any) -> None:
-    _text(option, value)
-    try:
-        re.compile(value)
-    except re.error as error:
-        raise InputError(option, f"{value!r} is no regular expression: {error}") from None
 
 
 SCHEDULES = ("constant", "linear", "cosine")
@@ -123,20 +50,20 @@ class Config:
     """
 
     dataset: str = _option(
-        DATA, "fashion_mnist", "data set to learn: " + " or ".join(DATASETS), _choice([*DATASETS])
+        DATA, "fashion_mnist", "data set to learn: " + " or ".join(DATASETS), choice([*DATASETS])
     )
     data_source: str = _option(
         DATA,
         "auto",
         "where the data set comes from: " + ", ".join(SOURCES) + "; auto tries --data_dir if it is "
         "given, else the others in this order",
-        _choice(SOURCES),
+        choice(SOURCES),
     )
     data_dir: str | None = _option(
         DATA,
         None,
         "folder with the data set's IDX files (plain or .gz) or Keras' npz file, or the npz file",
-        _text,
+        text,
         "PATH",
     )
     validation_split: float = _option(
@@ -145,7 +72,7 @@ class Config:
         "share of the training samples, the last of the file, that are kept out of training and "
         "tested after every epoch in place of the test set, which is then not looked at: for "
         "choosing among settings",
-        _number("a share in [0, 1)", lambda x: 0 <= x < 1),
+        number("a share in [0, 1)", lambda x: 0 <= x < 1),
         "SHARE",
     )
     model: str = _option(
@@ -153,7 +80,7 @@ class Config:
         "mlp",
         "model to train: mlp or module:Class, a subclass of mlp_lab.Model; other arguments in "
         "parentheses: mlp(use_bias=False)",
-        _part,
+        part,
         "NAME",
     )
     hidden_units: tuple[int, ...] | None = _option(
@@ -161,7 +88,7 @@ class Config:
         None,
         "outputs of each hidden layer, first to last: 256,128 makes two layers, none if "
         "empty (default: the model's own; mlp: 256,128,64,32)",
-        _units,
+        units,
         "N,N,...",
     )
     activation: str | None = _option(
@@ -169,14 +96,14 @@ class Config:
         None,
         "of the hidden layers: sigmoid, softmax, tanh, relu, leaky_relu or module:Class or "
         "module:function (default: the model's own; mlp: relu)",
-        _part,
+        part,
         "NAME",
     )
     dropout: float | None = _option(
         MODEL,
         None,
         "share of hidden outputs dropped in training, in [0, 1) (default: the model's own; mlp: 0)",
-        _number("a share in [0, 1)", lambda x: 0 <= x < 1),
+        number("a share in [0, 1)", lambda x: 0 <= x < 1),
         "SHARE",
     )
     kernel_initializer: str | None = _option(
@@ -184,14 +111,14 @@ class Config:
         None,
         "initial kernels: truncated_normal_0.1 or the name of a Keras initializer (default: the "
         "model's own; mlp: glorot_uniform)",
-        _text,
+        text,
         "NAME",
     )
     loss: str = _option(
         TRAINING,
         "categorical_crossentropy",
         "loss to descend: " + ", ".join(registry.REGISTERED["loss"]) + " or module:Class",
-        _part,
+        part,
         "NAME",
     )
     from_logits: bool = _option(
@@ -199,13 +126,13 @@ class Config:
         True,
         "the model's outputs are logits (true) or probabilities (--nofrom_logits); passed to "
         "losses and metrics that take from_logits",
-        _boolean,
+        boolean,
     )
     labels: str = _option(
         TRAINING,
         "auto",
         "form of the labels: one_hot, integer, or auto, the form that the loss states",
-        _choice(("auto", "one_hot", "integer")),
+        choice(("auto", "one_hot", "integer")),
     )
     metrics: tuple[str, ...] = _option(
         TRAINING,
@@ -213,7 +140,7 @@ class Config:
         "measured beside the loss, separated by commas: "
         + ", ".join(registry.REGISTERED["metrics"])
         + " or module:Class",
-        _parts,
+        parts,
         "NAME,...",
     )
     optimizer: str = _option(
@@ -222,14 +149,14 @@ class Config:
         "gradient_descent, a Keras optimizer ("
         + ", ".join(name for name in registry.REGISTERED["optimizer"] if name != "gradient_descent")
         + ") or module:Class; other arguments in parentheses: adam(beta_1=0.8)",
-        _part,
+        part,
         "NAME",
     )
     learning_rate: float = _option(
         TRAINING,
         0.001,
         "step length of the optimizer, above 0",
-        _number("a number above 0", lambda x: x > 0),
+        number("a number above 0", lambda x: x > 0),
         "RATE",
     )
     learning_rate_schedule: str = _option(
@@ -237,47 +164,47 @@ class Config:
         "constant",
         "course of the learning rate over the run's steps: constant, or from --learning_rate down "
         "to 0 linear or as half a cosine",
-        _choice(SCHEDULES),
+        choice(SCHEDULES),
     )
     batch_size: int = _option(
-        TRAINING, 128, "samples per step, at least 1 and at most the data set", _whole(1), "N"
+        TRAINING, 128, "samples per step, at least 1 and at most the data set", whole(1), "N"
     )
-    epochs: int = _option(TRAINING, 20, "passes over the training set", _whole(1), "N")
+    epochs: int = _option(TRAINING, 20, "passes over the training set", whole(1), "N")
     shuffle: bool = _option(
         TRAINING,
         True,
         "shuffle the training samples anew in every epoch; --noshuffle keeps the file's order",
-        _boolean,
+        boolean,
     )
     seed: int = _option(
         TRAINING,
         0,
         "of initial weights, sample order and dropout; equal seeds give equal runs on one machine",
-        _whole(0, 2**31 - 1),
+        whole(0, 2**31 - 1),
         "N",
     )
     precision: str = _option(
         TRAINING,
         "float32",
         "Keras dtype policy: float32, mixed_bfloat16, mixed_float16 (with loss scaling) or float64",
-        _choice(("float32", "mixed_bfloat16", "mixed_float16", "float64")),
+        choice(("float32", "mixed_bfloat16", "mixed_float16", "float64")),
     )
     jit_compile: bool | None = _option(
         TRAINING,
         None,
         "compile the steps with XLA (default: on a GPU, and on CPUs if a run has the 4,000 steps "
         "that pay for compiling)",
-        _boolean,
+        boolean,
     )
     run_eagerly: bool = _option(
-        TRAINING, False, "run the step as plain Python, slow, for debugging", _boolean
+        TRAINING, False, "run the step as plain Python, slow, for debugging", boolean
     )
     histogram_every: int | str = _option(
         INSIDE,
         100,
         "steps from one look into the training step to the next; auto: as often as costs less "
         "than 3 % of the time; 0: never",
-        _every,
+        every,
         "N|auto",
     )
     probes: tuple[str, ...] = _option(
@@ -285,7 +212,7 @@ class Config:
         tuple(registry.REGISTERED["probes"]),
         "what to read off a step, separated by commas: any of these, or module:Class, a subclass "
         "of mlp_lab.probes.Probe",
-        _parts,
+        parts,
         "NAME,...",
     )
     probe_layers: str | None = _option(
@@ -293,7 +220,7 @@ class Config:
         None,
         "regular expression; only layers and weights whose names it is found in are recorded "
         "(default: all)",
-        _pattern,
+        pattern,
         "REGEX",
     )
     pictures_every: int = _option(
@@ -301,25 +228,43 @@ class Config:
         1,
         "epochs from one drawing of the pictures (confusion matrix, mistakes, kernels, ...) to "
         "the next; 0: none",
-        _whole(0),
+        whole(0),
         "N",
     )
-    log_dir: str = _option(RUN, "logs", "folder that holds the runs' folders", _text, "PATH")
+    checkpoint_every: str = _option(
+        RUN,
+        "1m",
+        "steps (500), seconds (30s) or minutes (1m) from one checkpoint to the next; 0: only when "
+        "a signal ends the run",
+        interval,
+        "N|Ns|Nm",
+    )
+    keep_checkpoints: int = _option(
+        RUN, 2, "how many of the latest checkpoints are kept", whole(1), "N"
+    )
+    resume: bool = _option(
+        RUN,
+        False,
+        "go on with the unfinished run of this --name from its last checkpoint, with the same "
+        "result as if it had never ended",
+        boolean,
+    )
+    log_dir: str = _option(RUN, "logs", "folder that holds the runs' folders", text, "PATH")
     name: str | None = _option(
         RUN,
         None,
         "the run's folder in --log_dir (default: the data set and the time)",
-        _folder_name,
+        folder_name,
         "NAME",
     )
     overwrite: bool = _option(
-        RUN, False, "delete an existing run of the same --name instead of refusing", _boolean
+        RUN, False, "delete an existing run of the same --name instead of refusing", boolean
     )
     verbose: str = _option(
         RUN,
         "auto",
         "progress: bar, line (one per epoch), none, or auto: bar on a terminal, else line",
-        _choice(("auto", "bar", "line", "none")),
+        choice(("auto", "bar", "line", "none")),
     )
 
     def __post_init__(self) -> None:
@@ -334,4 +279,8 @@ class Config:
             raise InputError(
                 "run_eagerly", "excludes --jit_compile: plain Python is not compiled; choose one"
             )
+        if self.resume and self.name is None:
+            raise InputError("resume", "needs --name, the run that is to go on")
+        if self.resume and self.overwrite:
+            raise InputError("resume", "excludes --overwrite, which deletes the run; choose one")
         check_together(self.data_source, self.data_dir)

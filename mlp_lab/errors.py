@@ -45,3 +45,19 @@ def near_miss(name: str, names: Iterable[str]) -> str:
     # Two letters swapped is the likeliest slip: "adma" is adam rather than adamax.
     best = next((known for known in close if sorted(known) == sorted(name)), close[0])
     return f" (did you mean '{plain[best]}'?)"
+
+
+class RunError(Exception):
+    """A run that could not go on, for a reason outside of it: the disk, a checkpoint."""
+
+
+class Interrupted(Exception):
+    """A run that a signal ended, after it had saved its state.
+
+    Attributes:
+      signum: the signal's number.
+    """
+
+    def __init__(self, signum: int, message: str):
+        super().__init__(message)
+        self.signum = signum

@@ -153,13 +153,13 @@ def _bad_value(error: Exception, names: Sequence[str]) -> InputError:
 def to_text(config: Config) -> str:
     """The flagfile that gives `config` again, every option but the run's own folder.
 
-    `name` and `overwrite` are left out: they say where one run went, not what it
+    `name`, `overwrite` and `resume` are left out: they say where one run went, not what it
     was, and a rerun must not run into, or delete, the run it repeats.
     """
     lines = []
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if value is None or field.name in ("name", "overwrite"):
+        if value is None or field.name in ("name", "overwrite", "resume"):
             continue
         if isinstance(value, bool):
             lines.append(f"--{'' if value else 'no'}{field.name}")

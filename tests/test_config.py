@@ -40,13 +40,15 @@ OPTIONS = {
     ).map(tuple),
     "probe_layers": st.none() | st.sampled_from(["hidden_1|outputs", "^a.*b$", "a,b c"]),
     "pictures_every": st.integers(0, 10**9),
+    "checkpoint_every": st.sampled_from(["0", "500", "30s", "1.5m"]),
+    "keep_checkpoints": st.integers(1, 100),
     "log_dir": st.sampled_from(["logs", "/somewhere/else", "with space", "a=b"]),
     "verbose": st.sampled_from(["bar", "none"]),
 }
 
 
 def test_every_option_is_drawn_or_left_out_on_purpose():
-    left_out = {"data_dir", "precision", "run_eagerly", "name", "overwrite"}
+    left_out = {"data_dir", "precision", "run_eagerly", "name", "overwrite", "resume"}
     assert {field.name for field in dataclasses.fields(Config)} == {*OPTIONS, *left_out}
 
 

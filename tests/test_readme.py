@@ -70,6 +70,14 @@ def test_files_it_names_exist(page):
         assert ((ROOT / page).parent / link).exists(), link
 
 
+def test_the_code_of_reliability_runs(tmp_path, monkeypatch):
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(block, "reliability.md", "exec"), {"__name__": "reliability"})
+    assert list(tmp_path.glob("checkpoints/step-*.ckpt"))
+
+
 def test_the_code_of_looking_inside_runs(capsys):
     text = (ROOT / "docs" / "looking_inside.md").read_text(encoding="utf-8")
     names: dict = {"__name__": "looking_inside"}

@@ -74,12 +74,14 @@ def test_folder_holds_flags_record_events_and_model(first):
     events_of_the_run = next(path.name for path in run.glob("events.out.tfevents.*"))
     assert {path.name for path in run.iterdir()} == {
         events_of_the_run,
+        "checkpoints",
         "flags.txt",
         "metadata.tsv",
         "model.keras",
         "projector.tsv",
         "projector_config.pbtxt",
         "run.json",
+        "run.lock",
         "sprite.png",
         "train",
         "validation",
@@ -341,7 +343,8 @@ def test_interrupted_run_is_recorded(home, logs):
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert stderr == "train.py: interrupted\n"
+    assert stderr.startswith("train.py: interrupted, and saved; to go on: ")
+    assert stderr.count("\n") == 1
     assert record(logs / "interrupted")["status"] == "interrupted"
 
 

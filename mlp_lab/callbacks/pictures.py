@@ -85,6 +85,20 @@ class Pictures(keras.callbacks.Callback):
             self._draw(("end",) if self._drawn == self._epoch else ("epoch", "end"))
         self.writer.flush()
 
+    # For checkpoints.
+
+    def flush(self):
+        """Hands what was drawn to the file."""
+        self.writer.flush()
+
+    def get_state(self):
+        """Which epoch was drawn last."""
+        return {"epoch": self._epoch, "drawn": self._drawn}
+
+    def set_state(self, state):
+        """As `get_state` returned it."""
+        self._epoch, self._drawn = state["epoch"], state["drawn"]
+
     def _draw(self, whens):
         due = [picture for picture in self._pictures if picture.when in whens]
         if not due:

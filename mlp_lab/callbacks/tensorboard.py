@@ -169,6 +169,21 @@ class TensorBoard(keras.callbacks.Callback):
                 writer.close()
             self._writers.clear()
 
+    # For checkpoints.
+
+    def flush(self):
+        """Waits until all that was seen is in the files."""
+        self._worker.finish()
+        self._flush()
+
+    def get_state(self):
+        """What is written only when it changes."""
+        return {"texts": dict(self._texts)}
+
+    def set_state(self, state):
+        """As `get_state` returned it."""
+        self._texts = dict(state["texts"])
+
     # On the worker's thread.
 
     def _record(self, step, probes):

@@ -21,8 +21,8 @@ def pieces(
     per_piece: int = 1,
     *,
     shuffle: bool = False,
-    seed: int = 0,
-    first_epoch: int = 0,
+    seed: int | tf.Variable = 0,
+    first_epoch: int | tf.Variable = 0,
 ) -> tuple[tf.data.Dataset, int]:
     """Endless pieces of up to `per_piece` batches, epoch after epoch.
 
@@ -42,7 +42,8 @@ def pieces(
       per_piece: batches per piece, at least 1.
       shuffle: False keeps the order of the arrays.
       seed: of the order, at least 0.
-      first_epoch: the epoch to start with, counted from 0.
+      first_epoch: the epoch to start with, counted from 0. Variables (int64) are read when
+        an iterator over the pieces starts, this one, and with each epoch, the seed.
 
     Returns:
       The dataset, and the number of batches in an epoch, ceil(n / batch_size).
@@ -66,7 +67,7 @@ def pieces(
         if shuffle:
             # Philox by name: the automatic choice may differ between devices.
             order = tf.random.experimental.stateless_shuffle(
-                order, seed=[seed, epoch], alg="philox"
+                order, seed=tf.stack([tf.cast(seed, tf.int64), epoch]), alg="philox"
             )
 
         def piece(i: tf.Tensor) -> Any:
@@ -77,6 +78,7 @@ def pieces(
 
         return tf.data.Dataset.range(-(-rows // size)).map(piece)
 
-    epochs = tf.data.Dataset.counter(start=first_epoch)
+    start = tf.data.Dataset.range(1)  # inside `flat_map` a variable is read late
+    epochs = start.flat_map(lambda _: tf.data.Dataset.counter(start=tf.cast(first_epoch, tf.int64)))
     # One piece is made ready while another is in use; more would only hold memory.
     return epochs.flat_map(epoch_of_pieces).prefetch(1), -(-rows // batch_size)

@@ -56,6 +56,16 @@ class Execution:
           StopIteration: there are no more data.
         """
         limit = self._model.steps_per_execution
+        skip = self._model.steps_to_skip if self._capturing else 0
+        if skip and self._piece_batch is None:
+            # A resumed epoch: these have been trained on before.
+            skipped = sum(1 for _ in itertools.islice(iterator, min(skip, limit)))
+            self._model.steps_to_skip -= skipped
+            limit -= skipped
+            if not skipped:
+                raise StopIteration
+            if not limit:
+                return self._model.get_metrics_result()
         # Not tf.data's: train_on_batch and its like. Steps run eagerly take data one by one too.
         if self._model.run_eagerly or not isinstance(iterator, tf.data.Iterator):
             if self._piece_batch is None:
@@ -78,7 +88,12 @@ class Execution:
     def _on_piece(self, piece):
         rows = next(iter(tf.nest.flatten(piece))).shape[0]
         whole = rows // self._piece_batch
-        done, logs = 0, None
+        skip = min(self._model.steps_to_skip, -(-rows // self._piece_batch))
+        if self._capturing and skip:
+            self._model.steps_to_skip -= skip
+            if skip * self._piece_batch >= rows:
+                return self._model.get_metrics_result()
+        done, logs = skip if self._capturing else 0, None
         looped = piece
         if whole == 1:
             # Of a piece that is one batch XLA would drop the slicing, fuse what is left in
@@ -93,8 +108,8 @@ class Execution:
             done += n
             return n, results
 
-        if whole:
-            logs = self._observed(run, whole)
+        if whole > done:
+            logs = self._observed(run, whole - done)
         if rows % self._piece_batch:
             rest = tf.nest.map_structure(lambda t: t[whole * self._piece_batch :], piece)
             logs = self._observed(functools.partial(self._on_rest, rest), 1)

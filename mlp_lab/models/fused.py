@@ -3,16 +3,16 @@
 import contextlib
 import math
 import random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from mlp_lab.data.pipeline import pieces
-from mlp_lab.models.execution import Execution
-from mlp_lab.models.inputs import arrays_in_memory, unpacked, wants_every_batch
-from mlp_lab.models.prediction import Prediction
+from mlp_lab.models.feeding import NO_PIECES, Feeding, PieceBatch
+from mlp_lab.models.inputs import arrays_in_memory, listed, unpacked, wants_every_batch
+from mlp_lab.models.position import Order, Position
 
 # What a type checker takes the mix-in's later base to be.
 if TYPE_CHECKING:
@@ -31,18 +31,7 @@ _STEPS_PER_CALL = 512
 _STEPS_WORTH_XLA = 4000
 
 
-class _PieceBatch(NamedTuple):
-    """Rows of a batch where arrays are fed in pieces of several; None where Keras feeds batches."""
-
-    train: int | None
-    test: int | None
-    predict: int | None
-
-
-_NO_PIECES = _PieceBatch(None, None, None)
-
-
-class Fused(_Mixin):
+class Fused(Feeding, Position, _Mixin):
     """Keras' `fit`, `evaluate` and `predict`, with many steps run by one compiled call.
 
     Arrays are shuffled in an order that depends on (`shuffle_seed`, epoch) alone, where
@@ -60,11 +49,6 @@ class Fused(_Mixin):
         when a `fit` in which it was added ends, by an error too. It is then removed.
     """
 
-    shuffle_seed: int | None = None
-    train_function: Any
-    test_function: Any
-    predict_function: Any
-    _piece_batch = _NO_PIECES
     _auto = (False, False)  # steps_per_execution, jit_compile
 
     @property
@@ -151,11 +135,17 @@ class Fused(_Mixin):
             "initial_epoch": initial_epoch,
             "validation_freq": validation_freq,
         }
+        saving = [c for c in listed(callbacks) if hasattr(c, "set_callbacks")]
+        for callback in saving:
+            callback.set_callbacks(listed(callbacks))
+        if saving and self.compiled:
+            self._build_all(x, y, sample_weight)
         arrays = arrays_in_memory(x, y, sample_weight)
         simple = class_weight is None and steps_per_epoch is None and isinstance(shuffle, bool)
         if arrays is None or not simple or not self.compiled or not self._single_device():
             kept = self.steps_per_execution, self.jit_compile
-            with self._dismissing_observers(), self._feeding(_NO_PIECES, *kept):
+            feeding = self._feeding(NO_PIECES, *kept)
+            with self._dismissing_observers(), self._positioned(initial_epoch), feeding:
                 return super().fit(
                     x=x,
                     y=y,
@@ -189,13 +179,13 @@ class Fused(_Mixin):
         seed = self.shuffle_seed
         if shuffle and seed is None:
             seed = self.shuffle_seed = random.getrandbits(31)
+        # Variables: a callback may find out in `on_train_begin` that training goes on elsewhere.
+        order = Order(
+            tf.Variable(seed or 0, dtype=tf.int64),
+            tf.Variable(int(self.optimizer.iterations) // steps, dtype=tf.int64),
+        )
         data, steps = pieces(
-            arrays,
-            batch,
-            per_call,
-            shuffle=shuffle,
-            seed=seed or 0,
-            first_epoch=int(self.optimizer.iterations) // steps,
+            arrays, batch, per_call, shuffle=shuffle, seed=order.seed, first_epoch=order.first_epoch
         )
         validation_batch = validation_batch_size or batch
         validation = arrays_in_memory(*unpacked(validation_data))
@@ -208,8 +198,8 @@ class Fused(_Mixin):
         jit = self.jit_compile
         if self._auto[1] and not jit:
             jit = steps * epochs >= _STEPS_WORTH_XLA and self._compiles(arrays, batch)
-        feeding = self._feeding(_PieceBatch(batch, validation_batch, None), per_call, jit)
-        with self._dismissing_observers(), feeding:
+        feeding = self._feeding(PieceBatch(batch, validation_batch, None), per_call, jit)
+        with self._dismissing_observers(), self._positioned(initial_epoch, order), feeding:
             return super().fit(
                 x=data,
                 steps_per_epoch=steps,
@@ -278,62 +268,6 @@ class Fused(_Mixin):
         with self._feeding(self._piece_batch._replace(predict=batch), 1, self.jit_compile):
             return super().predict(data, steps=-(-rows // (batch * per_piece)), **options)
 
-    def make_train_function(self, force=False):
-        """Sets `train_function` to what runs `train_step`."""
-        if not self._single_device():
-            return super().make_train_function(force)
-        force = force or self.train_function is None
-        self.train_function = self._execution(self.train_step, self._piece_batch.train, force)
-        return self.train_function
-
-    def make_test_function(self, force=False):
-        """Sets `test_function` to what runs `test_step`."""
-        if not self._single_device():
-            return super().make_test_function(force)
-        force = force or self.test_function is None
-        self.test_function = self._execution(self.test_step, self._piece_batch.test, force)
-        return self.test_function
-
-    def make_predict_function(self, force=False):
-        """Sets `predict_function` to what runs `predict_step`."""
-        batch = self._piece_batch.predict
-        kept = self.__dict__.setdefault("_executions", {})
-        key = "predict_step", batch, self.jit_compile
-        force = force or self.predict_function is None
-        if key not in kept or force:
-            if batch is None:
-                super().make_predict_function(force=True)
-                kept[key] = self.predict_function
-            else:
-                kept[key] = Prediction(self, batch)
-        self.predict_function = kept[key]
-        return self.predict_function
-
-    def _execution(self, step, piece_batch, force):
-        """Compiled functions are kept, one for each way of feeding and compiling."""
-        kept = self.__dict__.setdefault("_executions", {})
-        key = step.__name__, piece_batch, self.jit_compile
-        if key not in kept or force:
-            observers = self.observers if step == self.train_step else ()
-            kept[key] = Execution(self, step, piece_batch, observers)
-        return kept[key]
-
-    # How `fit` and `evaluate` run, for as long as they do.
-
-    @contextlib.contextmanager
-    def _feeding(self, *mode):
-        before = self._piece_batch, self.steps_per_execution, self.jit_compile
-        self._set_feeding(*mode)
-        try:
-            yield
-        finally:
-            self._set_feeding(*before)
-
-    def _set_feeding(self, piece_batch, steps_per_execution, jit_compile):
-        self._piece_batch = piece_batch
-        self.steps_per_execution = steps_per_execution
-        self.jit_compile = jit_compile
-
     @contextlib.contextmanager
     def _dismissing_observers(self):
         before = list(self.observers)
@@ -345,13 +279,25 @@ class Fused(_Mixin):
             for observer in added:
                 observer.stopped()
 
-    def _single_device(self):
-        return self.distribute_strategy.num_replicas_in_sync == 1
-
     def _build_on(self, arrays, batch):
         if not self.built:
             x = keras.utils.unpack_x_y_sample_weight(arrays)[0]
             self(tf.nest.map_structure(lambda a: tf.convert_to_tensor(a[:batch]), x))
+
+    def _build_all(self, x, y, sample_weight):
+        """Makes the weights, the optimizer's and the metrics' variables, which Keras would
+        leave to the first step, but for data that tell their shapes only by being drawn."""
+        arrays = arrays_in_memory(x, y, sample_weight)
+        if isinstance(x, tf.data.Dataset):
+            batch = x.element_spec
+        elif arrays is not None:
+            self._build_on(arrays, 1)
+            batch = tf.nest.map_structure(lambda a: a[:1], arrays)
+        else:
+            return
+        # Keras builds so where a distribution strategy is in use; tests/test_workarounds.py
+        # watches it.
+        self._symbolic_build(data_batch=batch)
 
     def _steps_per_call(self, arrays, batch, callbacks, *phases) -> int:
         if not self._auto[0]:

@@ -45,6 +45,15 @@ _BATCH_HOOKS = {
 _BATCH_HOOKS["train"] += ["on_batch_begin", "on_batch_end"]  # older names of the same
 
 
+def listed(callbacks: Any) -> list[keras.callbacks.Callback]:
+    """The callbacks, given as `fit` takes them, as a list."""
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = callbacks.callbacks
+    elif isinstance(callbacks, keras.callbacks.Callback):
+        callbacks = [callbacks]
+    return [callback for callback in callbacks or () if callback is not None]
+
+
 def wants_every_batch(callbacks: Any, *phases: str) -> bool:
     """Whether a callback does something after each batch, rather than now and then.
 
@@ -52,14 +61,10 @@ def wants_every_batch(callbacks: Any, *phases: str) -> bool:
       callbacks: as `fit` takes them.
       *phases: of "train", "test" and "predict", those that are to be run.
     """
-    if isinstance(callbacks, keras.callbacks.CallbackList):
-        callbacks = callbacks.callbacks
-    elif callbacks is None or isinstance(callbacks, keras.callbacks.Callback):
-        callbacks = [callbacks]
     hooks = [name for phase in phases for name in _BATCH_HOOKS[phase]]
-    for callback in callbacks:
+    for callback in listed(callbacks):
         own = type(callback)
-        if callback is None or getattr(callback, "any_steps_per_execution", False):
+        if getattr(callback, "any_steps_per_execution", False):
             continue
         if own.__module__.startswith("keras."):
             # Keras' own are content with fewer calls, unless they were told otherwise.

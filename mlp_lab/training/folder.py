@@ -4,9 +4,12 @@ flags.txt     --flagfile=<this file> runs it again
 run.json      the record: versions, seed, data source, status, metrics
 train/        TensorBoard events of training
 validation/   TensorBoard events of the tests after each epoch
+checkpoints/  the state of the run in its last moments, to go on from
+run.lock      the process that trains
 model.keras   the trained model
 """
 
+import dataclasses
 import json
 import os
 import shutil
@@ -17,23 +20,31 @@ from typing import Any
 from mlp_lab import flags
 from mlp_lab.config import Config
 from mlp_lab.errors import InputError
+from mlp_lab.training.lock import Lock
 
-FLAGS, RECORD, MODEL = "flags.txt", "run.json", "model.keras"
+FLAGS, RECORD, MODEL, CHECKPOINTS = "flags.txt", "run.json", "model.keras", "checkpoints"
+
+# These may differ from those of the run that is resumed: they do not change its result.
+_FREE = (
+    *("name", "overwrite", "resume", "log_dir", "verbose", "data_source", "data_dir"),
+    *("checkpoint_every", "keep_checkpoints"),
+)
 
 
 class RunFolder:
     """The folder of one run; nothing is written before `create`.
 
     Args:
-      config: `log_dir`, `name` and `overwrite` say which folder.
+      config: `log_dir`, `name`, `overwrite` and `resume` say which folder.
 
     Raises:
-      InputError: the folder exists and may not be overwritten, or log_dir is no
-        folder that can be written to.
+      InputError: the folder exists and may not be overwritten, or is to be resumed and
+        cannot be, or log_dir is no folder that can be written to.
     """
 
     def __init__(self, config: Config):
         self._config = config
+        self._lock: Lock | None = None
         self._log_dir = Path(config.log_dir).expanduser()
         _check_writable(self._log_dir)
         stem = config.name or f"{config.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -43,10 +54,64 @@ class RunFolder:
             while self.path.exists():
                 self.path = self._log_dir / f"{stem}-{number}"
                 number += 1
+        elif config.resume:
+            self._check_resumable()
         elif os.path.lexists(self.path):
             self._check_replaceable()
 
+    def _check_resumable(self) -> None:
+        """Whether the run is there, unfinished, has a checkpoint, and has the same flags."""
+        status = self._status()
+        if status is None:
+            raise InputError(
+                "resume", f"there is no run {str(self.path)!r}; check --name, --log_dir"
+            )
+        if status in ("finished", "diverged"):
+            raise InputError(
+                "resume", f"the run {str(self.path)!r} has {status}; there is nothing to go on with"
+            )
+        if not self.has_checkpoint():
+            raise InputError(
+                "resume",
+                f"the run {str(self.path)!r} ended before its first checkpoint; begin anew with "
+                "--overwrite in place of --resume",
+            )
+        saved = flags.parse([f"--flagfile={self.path / FLAGS}"])
+        for field in dataclasses.fields(Config):
+            before, now = (getattr(config, field.name) for config in (saved, self._config))
+            if field.name not in _FREE and before != now:
+                raise InputError(
+                    field.name,
+                    f"the run {str(self.path)!r} began with {before!r}, got {now!r}; go on with "
+                    f"its own flags: --flagfile={self.path / FLAGS} --name={self.path.name} "
+                    "--resume",
+                )
+
+    def has_checkpoint(self) -> bool:
+        """Whether there is one to go on from."""
+        return any((self.path / CHECKPOINTS).glob("step-*.ckpt"))
+
+    def read_record(self) -> dict[str, Any]:
+        """The record as it was last written; empty if there is none that can be read."""
+        try:
+            record = json.loads((self.path / RECORD).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return record if isinstance(record, dict) else {}
+
+    def _status(self) -> str | None:
+        if not (self.path / FLAGS).is_file():
+            return None
+        return str(self.read_record().get("status", "unfinished"))
+
     def _check_replaceable(self) -> None:
+        unfinished = self._status() in ("running", "interrupted", "failed")
+        if not self._config.overwrite and unfinished and self.has_checkpoint():
+            raise InputError(
+                "name",
+                f"the run {str(self.path)!r} is unfinished; give --resume to go on from its last "
+                "checkpoint, --overwrite to delete it, or another --name",
+            )
         if not self._config.overwrite:
             raise InputError(
                 "name",
@@ -63,15 +128,22 @@ class RunFolder:
     def create(self) -> None:
         """Makes the folder, in place of an old one if --overwrite says so, with its flags.
 
+        It is then locked, until `release`. A run that is resumed has its folder.
+
         Raises:
-          InputError: it cannot be made, or another run has just made it.
+          InputError: it cannot be made, or another run has just made it or is training in it.
         """
         try:
+            if self._config.resume:
+                self._lock = Lock(self.path)
+                return
             if self._config.overwrite and self.path.exists():
                 self._check_replaceable()
+                Lock(self.path).release()
                 shutil.rmtree(self.path)
             self._log_dir.mkdir(parents=True, exist_ok=True)
             self.path.mkdir()
+            self._lock = Lock(self.path)
             (self.path / FLAGS).write_text(flags.to_text(self._config), encoding="utf-8")
         except FileExistsError:
             raise InputError(
@@ -81,6 +153,11 @@ class RunFolder:
             raise InputError(
                 "log_dir", f"cannot write to {str(self.path)!r}: {error.strerror}"
             ) from error
+
+    def release(self) -> None:
+        """Lets other processes use the folder."""
+        if self._lock is not None:
+            self._lock.release()
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Writes the record, whole or not at all: a reader never finds half of it."""

@@ -1,5 +1,6 @@
 """One run, from a config to a trained, saved and recorded model."""
 
+import contextlib
 import dataclasses
 import datetime
 import math
@@ -8,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from mlp_lab import data
-from mlp_lab.callbacks import Pictures, TensorBoard
+from mlp_lab.callbacks import Checkpoints, Pictures, Stopped, TensorBoard
+from mlp_lab.checkpoints import CheckpointError
 from mlp_lab.config import Config
 from mlp_lab.data.pipeline import one_hot
-from mlp_lab.errors import InputError
+from mlp_lab.errors import InputError, Interrupted, RunError
 from mlp_lab.training import parts, record
 from mlp_lab.training.checks import check_fit
-from mlp_lab.training.folder import MODEL, RunFolder
+from mlp_lab.training.folder import CHECKPOINTS, FLAGS, MODEL, RunFolder
 from mlp_lab.training.page import RunPage
+from mlp_lab.training.signals import Signals
 
 RUNNING, FINISHED, DIVERGED = "running", "finished", "diverged"
 INTERRUPTED, FAILED = "interrupted", "failed"
@@ -45,8 +49,18 @@ def run(config: Config) -> Result:
 
     Raises:
       InputError: something in the config cannot be done; nothing has been written.
+      Interrupted: SIGINT or SIGTERM came; the state is saved, `resume` goes on.
+      RunError: files cannot be written, or no checkpoint can be used. Checkpoints that
+        were whole still are.
     """
     folder = RunFolder(config)
+    try:
+        return _run(config, folder)
+    finally:
+        folder.release()
+
+
+def _run(config: Config, folder: RunFolder) -> Result:
     dataset = data.load(config.dataset, config.data_source, config.data_dir, say=_say)
     if config.validation_split:
         dataset = _held_out(dataset, config.validation_split)
@@ -82,6 +96,10 @@ def run(config: Config) -> Result:
 
     folder.create()
     entry = _first_record(config, dataset, model)
+    if config.resume:
+        before = folder.read_record()
+        entry["started"] = before.get("started", entry["started"])
+        entry["resumed"] = [*before.get("resumed", []), _now()]
     folder.write_record(entry)
     tested = "held-out" if config.validation_split else "test"
     _say(
@@ -103,25 +121,42 @@ def run(config: Config) -> Result:
     if config.pictures_every:
         seen = dataset.x_test, dataset.y_test, dataset.class_names
         callbacks.append(Pictures(page.writer, *seen, freq=config.pictures_every))
+    signals = Signals()
+    every = config.checkpoint_every
+    checkpoints = Checkpoints(
+        folder.path / CHECKPOINTS,
+        every=None if every == "0" else int(every) if every.isdigit() else every,
+        keep=config.keep_checkpoints,
+        resume=config.resume,
+        stop=signals.asked,
+        events=folder.path,
+        say=_say,
+    )
     try:
-        page.begin(entry, (metric.name for metric in metrics))
-        history = model.fit(
-            dataset.x_train,
-            y_train,
-            batch_size=config.batch_size,
-            epochs=config.epochs,
-            validation_data=(dataset.x_test, y_test),
-            shuffle=config.shuffle,
-            callbacks=callbacks,
-            verbose=_verbosity(config.verbose),
-        ).history
-        model.save(folder.path / MODEL)
+        with signals:
+            if not config.resume:
+                page.begin(entry, (metric.name for metric in metrics))
+            history = model.fit(
+                dataset.x_train,
+                y_train,
+                batch_size=config.batch_size,
+                epochs=config.epochs,
+                validation_data=(dataset.x_test, y_test),
+                shuffle=config.shuffle,
+                callbacks=[*callbacks, checkpoints],
+                verbose=_verbosity(config.verbose),
+            ).history
+        if _finite(history):
+            model.save(folder.path / MODEL)
     except BaseException as error:
-        status = INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
+        interrupted = isinstance(error, KeyboardInterrupt | Stopped)
+        status = INTERRUPTED if interrupted else FAILED
         reason = f"{type(error).__name__}: {error}"
         entry = {**entry, "status": status, "reason": reason, "ended": _now()}
-        folder.write_record(entry)
-        page.end(entry, False, int(model.optimizer.iterations))
+        with contextlib.suppress(OSError, tf.errors.OpError):  # the disk may be what failed
+            folder.write_record(entry)
+            page.end(entry, False, int(model.optimizer.iterations))
+        _translate(error, folder)
         raise
     result = _finish(folder, entry, model, history)
     page.end(result.record, result.finished, int(model.optimizer.iterations))
@@ -141,6 +176,29 @@ def _held_out(dataset: data.Dataset, share: float) -> data.Dataset:
     return dataclasses.replace(
         dataset, x_train=x[:kept], y_train=y[:kept], x_test=x[kept:], y_test=y[kept:]
     )
+
+
+def _translate(error: BaseException, folder: RunFolder) -> None:
+    """Raises what the user is told of an error that comes from outside of the training."""
+    command = f"--flagfile={folder.path / FLAGS} --name={folder.path.name} --resume"
+    if isinstance(error, Stopped) and isinstance(error.why, int):
+        number = int(error.why)
+        message = f"interrupted, and saved; to go on: python train.py {command}"
+        raise Interrupted(number, message) from None
+    if isinstance(error, CheckpointError):
+        raise RunError(str(error)) from error
+    if isinstance(error, OSError | tf.errors.OpError) and not isinstance(
+        error, tf.errors.InvalidArgumentError
+    ):
+        goes_on = f"; once that is mended, go on: python train.py {command}"
+        raise RunError(
+            f"{type(error).__name__}: {error}{goes_on if folder.has_checkpoint() else ''}"
+        ) from error
+
+
+def _finite(history: dict[str, list[float]]) -> bool:
+    """Whether the losses are; a metric may be NaN by its own definition."""
+    return all(math.isfinite(value) for value in history["loss"] + history["val_loss"])
 
 
 def _first_record(config: Config, dataset: data.Dataset, model: keras.Model) -> dict[str, Any]:
@@ -165,9 +223,7 @@ def _finish(
     history: dict[str, list[float]],
 ) -> Result:
     """Writes the final record, says how it went, and returns the result."""
-    # Only the losses tell: a metric may be NaN by its own definition.
-    losses = history["loss"] + history["val_loss"]
-    finite = all(math.isfinite(value) for value in losses)
+    finite = _finite(history)
     status = FINISHED if finite else DIVERGED
     entry = {
         **entry,
@@ -184,9 +240,11 @@ def _finish(
     else:
         _say(
             "stopped: the loss is no longer a finite number; try a smaller --learning_rate, or "
-            "smaller initial weights (--kernel_initializer)"
+            "smaller initial weights (--kernel_initializer); the last weights that were finite are "
+            f"in {folder.path / CHECKPOINTS}"
         )
-    _say(f"saved: {folder.path / MODEL}; look inside: tensorboard --logdir {folder.path.parent}")
+    saved = f"saved: {folder.path / MODEL}; " if finite else ""
+    _say(f"{saved}look inside: tensorboard --logdir {folder.path.parent}")
     return Result(folder.path, model, history, entry)
 
 

@@ -1,0 +1,222 @@
+"""Checkpoints of a training, and going on from them."""
+
+import math
+import os
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from mlp_lab.checkpoints import Store, collect, restore
+from mlp_lab.models import GlassBox
+
+
+class Stopped(Exception):
+    """Training ended because `stop` asked for it; its state has been saved.
+
+    Attributes:
+      why: what `stop` returned.
+    """
+
+    def __init__(self, why: object):
+        super().__init__(f"training was stopped by {why}, and can go on from its checkpoint")
+        self.why = why
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves the whole state of a training now and then, and goes on from the latest.
+
+    A training that was killed, at any moment, and is started again with the same arguments
+    ends with the same weights, optimizer state, metrics and history, bit for bit, as one that
+    never was: saved are also the position within the epoch, the metrics' sums, what
+    `EarlyStopping`, `ReduceLROnPlateau` and `ModelCheckpoint` remember, and the states of all
+    random generators. Callbacks of your own join in with `get_state()` and
+    `set_state(state)`. `tf.data` pipelines are gone through again up to the position, so that
+    they have to give the same batches again.
+
+    Event files below `events` are cut back to what they held at the checkpoint: curves go on
+    without a restart or double steps.
+
+    Give it as the last callback. Steps run in compiled calls of up to half a second; it
+    saves at the end of the call in which it is due.
+
+    Args:
+      folder: for the checkpoints.
+      every: a number of steps; or seconds or minutes as text, "30s", "1m"; or None for never
+        but on `stop`.
+      keep: how many of the latest are kept.
+      resume: False begins anew, whatever is in the folder.
+      stop: asked after every call; what it returns other than None or False ends the
+        training with `Stopped`, after a checkpoint.
+      events: folder with the event files of this training; None leaves them as they are.
+      say: told what is done.
+
+    Raises:
+      ValueError: an argument is out of range.
+      CheckpointError: (when `fit` starts) there are checkpoints and none can be used, or
+        they belong to another model, optimizer or list of callbacks.
+    """
+
+    # Steps of one call need not be told one by one.
+    any_steps_per_execution = True
+
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        every: int | str | None = "1m",
+        keep: int = 2,
+        resume: bool = True,
+        stop: Callable[[], object] | None = None,
+        events: str | os.PathLike | None = None,
+        say: Callable[[str], None] = print,
+    ):
+        super().__init__()
+        self.store = Store(Path(os.fspath(folder)), keep, say)
+        self.step = 0  # steps made in all epochs, by which checkpoints are named
+        self.seconds = 0.0  # spent saving
+        self._steps, self._interval = _every(every)
+        self._resume = resume
+        self._stop = stop
+        self._events = None if events is None else Path(os.fspath(events))
+        self._others: list[keras.callbacks.Callback] = []
+        self._pending: dict | None = None
+        self._epoch = self._in_epoch = self._skip = 0
+        self._saved_step = -1
+        self._saved_time = 0.0
+
+    # As a Keras callback.
+
+    def on_train_begin(self, logs=None):
+        if not isinstance(self.model, GlassBox):
+            raise TypeError(
+                "Checkpoints: expected a subclass of mlp_lab.Model, or a model with the mix-in "
+                f"mlp_lab.GlassBox, got a {type(self.model).__name__}"
+            )
+        self._saved_time = time.monotonic()
+        self._saved_step = -1
+        self._epoch = self._in_epoch = self.step = self._skip = 0
+        self._pending = self.store.load() if self._resume else None
+        if self._pending is None:
+            return
+        position = self._pending["position"]
+        restore(self.model, (), self._pending["state"], ("weights", "optimizer"))
+        self.model.resume_at(position["epoch"], position["in_epoch"], position["order"])
+        self._skip = position["in_epoch"]
+        self.step = self._saved_step = position["step"]
+        if self._events is not None:
+            _cut_back(self._events, self._pending["events"])
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch, self._in_epoch = epoch, 0
+        if self._pending is not None:
+            # Now all callbacks have begun and the metrics been reset, and stay as restored.
+            parts = ["callbacks", "generators", *(["metrics"] if self._skip else [])]
+            restore(self.model, self._others, self._pending["state"], parts)
+            self.model.history.epoch = list(self._pending["history"]["epoch"])
+            self.model.history.history = self._pending["history"]["logs"]
+            self._pending = None
+        elif self._due() or self._saved_step < 0:
+            self.save()
+        self._end_if_asked()
+
+    def on_train_batch_end(self, batch, logs=None):
+        before = max(self._in_epoch, self._skip)
+        # Keras counts a last, shorter call as if it were of full length.
+        self._in_epoch = min(batch + 1, self.params.get("steps") or math.inf)
+        if self._in_epoch <= self._skip:
+            return  # made before
+        self.step += self._in_epoch - before
+        self._skip = 0
+        if self._due():
+            self.save()
+        self._end_if_asked()
+
+    def set_callbacks(self, callbacks: list[keras.callbacks.Callback]) -> None:
+        """Called by `fit` with the callbacks whose state is to be saved."""
+        self._others = [c for c in callbacks if c is not self]
+
+    def save(self) -> Path:
+        """Writes a checkpoint of this moment, between two steps.
+
+        Raises:
+          OSError: it cannot be written; those before it stay.
+        """
+        start = time.monotonic()
+        for callback in self._others:
+            if hasattr(callback, "flush"):
+                callback.flush()
+        tree = {
+            "position": {
+                "epoch": self._epoch,
+                "in_epoch": self._in_epoch,
+                "step": self.step,
+                "order": self.model.sample_order(self._epoch),
+            },
+            "history": {
+                "epoch": list(self.model.history.epoch),
+                "logs": self.model.history.history,
+            },
+            "state": collect(self.model, self._others),
+            "events": {} if self._events is None else _sizes(self._events),
+        }
+        path = self.store.save(self.step, tree)
+        self._saved_step, self._saved_time = self.step, time.monotonic()
+        self.seconds += self._saved_time - start
+        return path
+
+    def _due(self) -> bool:
+        if self._saved_step == self.step or not self._finite():
+            return False
+        if self._steps is not None:
+            return self.step // self._steps > self._saved_step // self._steps
+        return self._interval is not None and time.monotonic() - self._saved_time >= self._interval
+
+    def _finite(self) -> bool:
+        """Whether the weights are: the last good ones are not to be given up for bad ones."""
+        return all(
+            bool(tf.reduce_all(tf.math.is_finite(weight.value)))
+            for weight in self.model.trainable_weights
+        )
+
+    def _end_if_asked(self) -> None:
+        why = self._stop() if self._stop is not None else None
+        if why is not None and why is not False:
+            if self._saved_step != self.step:
+                self.save()
+            raise Stopped(why)
+
+
+def _every(every: int | str | None) -> tuple[int | None, float | None]:
+    """Steps, seconds: one of them, or none."""
+    if every is None:
+        return None, None
+    if isinstance(every, int) and not isinstance(every, bool) and every >= 1:
+        return every, None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([sm])", every) if isinstance(every, str) else None
+    if found is None:
+        raise ValueError(
+            'every: expected a number of steps of at least 1, seconds or minutes as in "30s" and '
+            f'"1m", or None, got {every!r}'
+        )
+    return None, float(found[1]) * {"s": 1, "m": 60}[found[2]]
+
+
+def _event_files(folder: Path) -> dict[str, Path]:
+    found = folder.rglob("events.out.tfevents.*") if folder.is_dir() else []
+    return {str(path.relative_to(folder)): path for path in found}
+
+
+def _sizes(folder: Path) -> dict[str, int]:
+    return {name: path.stat().st_size for name, path in _event_files(folder).items()}
+
+
+def _cut_back(folder: Path, sizes: dict[str, int]) -> None:
+    """Takes from the event files what was written after the checkpoint."""
+    for name, path in _event_files(folder).items():
+        if name not in sizes:
+            path.unlink()
+        elif path.stat().st_size > sizes[name]:
+            os.truncate(path, sizes[name])

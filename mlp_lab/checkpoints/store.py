@@ -1,0 +1,82 @@
+"""A folder of checkpoints, of which the last few are kept."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mlp_lab.checkpoints import files
+from mlp_lab.checkpoints.files import CheckpointError
+
+_NAME = re.compile(r"step-(\d{12})\.ckpt")
+
+
+class Store:
+    """Checkpoints by the number of steps made.
+
+    Args:
+      folder: made with the first checkpoint.
+      keep: how many of the latest are kept, at least 1.
+      say: told which files are damaged.
+
+    Raises:
+      ValueError: keep below 1.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2, say: Callable[[str], None] = print):
+        if not isinstance(keep, int) or isinstance(keep, bool) or keep < 1:
+            raise ValueError(f"keep: expected a whole number of at least 1, got {keep!r}")
+        self.folder = Path(folder)
+        self.keep = keep
+        self._say = say
+
+    def paths(self) -> list[Path]:
+        """All checkpoints, the latest first."""
+        if not self.folder.is_dir():
+            return []
+        found = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)]
+        return sorted(found, reverse=True)
+
+    def save(self, step: int, tree: Mapping[str, Any]) -> Path:
+        """Writes a checkpoint, then removes those that are too many.
+
+        Raises:
+          OSError: it cannot be written; those before it stay.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"step-{step:012d}.ckpt"
+        files.write(path, tree)
+        for old in self.paths()[self.keep :]:
+            old.unlink(missing_ok=True)
+        # Left by a process that was killed while it wrote.
+        for unfinished in self.folder.glob(".step-*.tmp"):
+            unfinished.unlink(missing_ok=True)
+        return path
+
+    def load(self) -> dict[str, Any] | None:
+        """The latest checkpoint that is whole; damaged ones are named and passed over.
+
+        Returns:
+          None if there never was one.
+
+        Raises:
+          CheckpointError: there are some, and none can be used.
+        """
+        paths = self.paths()
+        reasons = []
+        for path in paths:
+            try:
+                tree = files.read(path)
+            except (CheckpointError, OSError) as error:
+                reasons.append(str(error))
+                self._say(f"checkpoint not used: {error}")
+                continue
+            for newer in paths[: len(reasons)]:  # or they would count as the latest for ever
+                newer.replace(newer.with_suffix(".damaged"))
+            return tree
+        if reasons:
+            raise CheckpointError(
+                f"none of the {len(reasons)} checkpoints in {str(self.folder)!r} can be used: "
+                + "; ".join(reasons)
+            )
+        return None

@@ -1,0 +1,50 @@
+"""One run at a time in a folder."""
+
+import os
+from pathlib import Path
+from typing import IO
+
+from mlp_lab.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # not a POSIX system
+    fcntl = None  # type: ignore[assignment]
+
+LOCK = "run.lock"
+
+
+class Lock:
+    """Held by a process on a run's folder; a process that ends, in any way, lets go of it.
+
+    The system keeps it (flock), not the file, which stays. Without POSIX nothing is locked.
+
+    Args:
+      folder: exists.
+
+    Raises:
+      InputError: another process holds it.
+    """
+
+    def __init__(self, folder: Path):
+        self._file: IO[str] = open(folder / LOCK, "a+", encoding="utf-8")  # noqa: SIM115
+        if fcntl is None:
+            return
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._file.seek(0)
+            holder = self._file.read().strip() or "unknown"
+            self._file.close()
+            raise InputError(
+                "name",
+                f"the run {str(folder)!r} is being trained by process {holder}; wait for it, or "
+                "choose another --name",
+            ) from None
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self) -> None:
+        """Lets go of it."""
+        self._file.close()
