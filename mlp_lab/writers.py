@@ -198,7 +198,8 @@ class Writer:
 
     def graph(self, graph_def: tf.compat.v1.GraphDef) -> None:
         """The run's graph; its nodes need not be operations of TensorFlow. The last one counts."""
-        event = Event(wall_time=time.time(), graph_def=graph_def.SerializeToString())
+        nodes = graph_def.SerializeToString(deterministic=True)  # maps have no order of their own
+        event = Event(wall_time=time.time(), graph_def=nodes)
         self._open().write(event.SerializeToString())
 
     def flush(self) -> None:

@@ -52,6 +52,8 @@ class Checkpoints(keras.callbacks.Callback):
       stop: asked after every call; what it returns other than None or False ends the
         training with `Stopped`, after a checkpoint.
       events: folder with the event files of this training; None leaves them as they are.
+      delete: whether a training that has come to its end removes its checkpoints, so that
+        another `fit` begins anew. Those before weights that are not finite stay.
       say: told what is done.
 
     Raises:
@@ -71,6 +73,7 @@ class Checkpoints(keras.callbacks.Callback):
         resume: bool = True,
         stop: Callable[[], object] | None = None,
         events: str | os.PathLike | None = None,
+        delete: bool = True,
         say: Callable[[str], None] = print,
     ):
         super().__init__()
@@ -79,6 +82,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.seconds = 0.0  # spent saving
         self._steps, self._interval = _every(every)
         self._resume = resume
+        self._delete = delete
         self._stop = stop
         self._events = None if events is None else Path(os.fspath(events))
         self._others: list[keras.callbacks.Callback] = []
@@ -89,25 +93,30 @@ class Checkpoints(keras.callbacks.Callback):
 
     # As a Keras callback.
 
+    def before_fit(self, model: keras.Model, callbacks: list[keras.callbacks.Callback]) -> None:
+        """Called by `fit` before any callback begins, so that all find the state restored."""
+        self._others = [c for c in callbacks if c is not self]
+        self._epoch = self._in_epoch = self._skip = self.step = 0
+        self._saved_step, self._saved_time = -1, time.monotonic()
+        self._pending = self.store.load() if self._resume else None
+        if self._pending is None:
+            return
+        parts = ("weights", "optimizer", "callbacks")
+        restore(model, self._others, self._pending["state"], parts)
+        self._skip = self._pending["position"]["in_epoch"]
+        self.step = self._saved_step = self._pending["position"]["step"]
+        if self._events is not None:
+            _cut_back(self._events, self._pending["events"])
+
     def on_train_begin(self, logs=None):
         if not isinstance(self.model, GlassBox):
             raise TypeError(
                 "Checkpoints: expected a subclass of mlp_lab.Model, or a model with the mix-in "
                 f"mlp_lab.GlassBox, got a {type(self.model).__name__}"
             )
-        self._saved_time = time.monotonic()
-        self._saved_step = -1
-        self._epoch = self._in_epoch = self.step = self._skip = 0
-        self._pending = self.store.load() if self._resume else None
-        if self._pending is None:
-            return
-        position = self._pending["position"]
-        restore(self.model, (), self._pending["state"], ("weights", "optimizer"))
-        self.model.resume_at(position["epoch"], position["in_epoch"], position["order"])
-        self._skip = position["in_epoch"]
-        self.step = self._saved_step = position["step"]
-        if self._events is not None:
-            _cut_back(self._events, self._pending["events"])
+        if self._pending is not None:
+            position = self._pending["position"]
+            self.model.resume_at(position["epoch"], position["in_epoch"], position["order"])
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch, self._in_epoch = epoch, 0
@@ -134,9 +143,9 @@ class Checkpoints(keras.callbacks.Callback):
             self.save()
         self._end_if_asked()
 
-    def set_callbacks(self, callbacks: list[keras.callbacks.Callback]) -> None:
-        """Called by `fit` with the callbacks whose state is to be saved."""
-        self._others = [c for c in callbacks if c is not self]
+    def on_train_end(self, logs=None):
+        if self._delete and self._finite():
+            self.store.clear()
 
     def save(self) -> Path:
         """Writes a checkpoint of this moment, between two steps.

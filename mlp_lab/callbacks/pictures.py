@@ -64,15 +64,17 @@ class Pictures(keras.callbacks.Callback):
         self._pictures = list(all_pictures.standard() if pictures is None else pictures)
         self._freq = freq
         self._epoch = self._drawn = 0
+        self._began = False
         self._forward: Any = None
 
     def on_train_begin(self, logs=None):
         self._forward = None  # another fit may have another model
         if not self.model.built:
             self.model(self._images[:1])
-        # A run that goes on has drawn its beginning already.
-        if int(self.model.optimizer.iterations) == 0:
+        # A training that goes on has drawn its beginning already.
+        if int(self.model.optimizer.iterations) == 0 and not self._began:
             self._draw(("start", "epoch"))
+        self._began = True
 
     def on_epoch_end(self, epoch, logs=None):
         self._epoch = epoch + 1
@@ -84,6 +86,7 @@ class Pictures(keras.callbacks.Callback):
         if self._epoch:
             self._draw(("end",) if self._drawn == self._epoch else ("epoch", "end"))
         self.writer.flush()
+        self._began = False
 
     # For checkpoints.
 
@@ -93,10 +96,11 @@ class Pictures(keras.callbacks.Callback):
 
     def get_state(self):
         """Which epoch was drawn last."""
-        return {"epoch": self._epoch, "drawn": self._drawn}
+        return {"began": self._began, "epoch": self._epoch, "drawn": self._drawn}
 
     def set_state(self, state):
         """As `get_state` returned it."""
+        self._began = state["began"]
         self._epoch, self._drawn = state["epoch"], state["drawn"]
 
     def _draw(self, whens):

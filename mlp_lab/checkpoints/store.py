@@ -53,6 +53,11 @@ class Store:
             unfinished.unlink(missing_ok=True)
         return path
 
+    def clear(self) -> None:
+        """Removes all checkpoints."""
+        for path in self.paths():
+            path.unlink(missing_ok=True)
+
     def load(self) -> dict[str, Any] | None:
         """The latest checkpoint that is whole; damaged ones are named and passed over.
 

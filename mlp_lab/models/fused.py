@@ -135,11 +135,11 @@ class Fused(Feeding, Position, _Mixin):
             "initial_epoch": initial_epoch,
             "validation_freq": validation_freq,
         }
-        saving = [c for c in listed(callbacks) if hasattr(c, "set_callbacks")]
-        for callback in saving:
-            callback.set_callbacks(listed(callbacks))
-        if saving and self.compiled:
+        preparing = [c for c in listed(callbacks) if hasattr(c, "before_fit")]
+        if preparing and self.compiled:
             self._build_all(x, y, sample_weight)
+            for callback in preparing:
+                callback.before_fit(self, listed(callbacks))
         arrays = arrays_in_memory(x, y, sample_weight)
         simple = class_weight is None and steps_per_epoch is None and isinstance(shuffle, bool)
         if arrays is None or not simple or not self.compiled or not self._single_device():

@@ -130,6 +130,7 @@ def _run(config: Config, folder: RunFolder) -> Result:
         resume=config.resume,
         stop=signals.asked,
         events=folder.path,
+        delete=False,  # not before the model is saved
         say=_say,
     )
     try:
