@@ -31,7 +31,11 @@ def main(argv=None):
     rows = [
         ("pixels / 255, least", float(x.min()), 0.0),
         ("pixels / 255, greatest", float(x.max()), 1.0),
-        ("label 5, depth 10", one_hot(np.array([5]), 10)[0], np.eye(10, dtype="float32")[5]),
+        (
+            "label 5, depth 10",
+            one_hot(np.array([5]), 10)[0].tolist(),
+            [0, 0, 0, 0, 0, 1, 0, 0, 0, 0],
+        ),
         ("labels, shape", y.shape, (60000, 10)),
         ("lr 0.016: changes of sign in 20 steps", changes, "too large: oscillates"),
         ("lr 0.001: w after 20 steps", advised[-1], "0.001 to 0.01: a good start"),

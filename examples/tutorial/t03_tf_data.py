@@ -31,6 +31,8 @@ def main(argv=None):
     ).batch(32)
     x_cifar, y_cifar = next(iter(cifar))
 
+    endless = int(cifar.repeat().cardinality()) == tf.data.INFINITE_CARDINALITY
+
     samples = tf.data.Dataset.range(1280)
     late = memberships(samples.batch(128).shuffle(10000))
     early = memberships(samples.shuffle(10000).batch(128))
@@ -45,7 +47,7 @@ def main(argv=None):
         ("CIFAR-shaped images, shape", tuple(x_cifar.shape), (32, 32, 32, 3)),
         ("CIFAR-shaped labels, shape", tuple(y_cifar.shape), (32, 10)),
         ("batches in repeat(3)", len(list(cifar.repeat(3))), 2 * 3),
-        ("repeat() is endless", cifar.repeat().cardinality() == tf.data.INFINITE_CARDINALITY, True),
+        ("repeat() is endless", endless, True),
         ("batch, then shuffle: batches met again", len(late[0] & late[1]), "(its order)"),
         ("shuffle, then batch: batches met again", len(early[0] & early[1]), ""),
         ("the lab's pieces: batches met again", len(epochs[0] & epochs[1]), ""),
