@@ -22,6 +22,7 @@ _SUBMODULES = (
     "pictures",
     "probes",
     "schedules",
+    "testing",
     "training",
     "writers",
 )

@@ -13,14 +13,14 @@ def quiet_import() -> Iterator[None]:
 
     TensorFlow's C++ libraries write notes on processors and drivers while they are
     loaded, before any setting of theirs can stop it, and a message for the user
-    would drown in them. Whoever wants them sets TF_CPP_MIN_LOG_LEVEL, which also
+    would drown in them. Whoever wants them sets TF_CPP_MIN_LOG_LEVEL below 3, which also
     rules what TensorFlow writes afterwards (here: fatal errors only).
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"  # The tape is TensorFlow's.
-    if "TF_CPP_MIN_LOG_LEVEL" in os.environ:
+    # A process started by a quiet one has inherited the 3, at which TensorFlow writes all the same.
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
         return
-    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held, contextlib.ExitStack() as undo:
         stderr = os.dup(2)

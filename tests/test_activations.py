@@ -10,6 +10,7 @@ from blocks import (
     DTYPES,
     assert_close,
     central_differences,
+    numpy64,
     numpy_dtype,
     sigmoid64,
     softmax64,
@@ -83,6 +84,42 @@ def test_gradient_equals_formula_and_differences(name):
     gradient = tape_gradient(OURS[name], x)
     assert_close(gradient, DERIVATIVES[name](x), "float64")
     np.testing.assert_allclose(gradient, central_differences(OURS[name], x), rtol=1e-7, atol=1e-9)
+
+
+def derivative(name, x, upstream):
+    """The closed formula of d sum(upstream * f(x)) / d x, in float64, for inputs of any size."""
+    if name == "softmax":
+        s = softmax64(x)
+        return s * (upstream - np.sum(upstream * s, axis=-1, keepdims=True))
+    if name == "tanh":  # 1 - tanh^2 = 4 e / (1 + e)^2 with e = exp(-2 |x|)
+        e = np.exp(-2 * np.abs(x))
+        return upstream * 4 * e / (1 + e) ** 2
+    return upstream * DERIVATIVES[name](x)
+
+
+@by_name
+@settings(max_examples=25)
+@given(
+    shape=st.lists(st.integers(1, 5), min_size=2, max_size=3),
+    dtype=st.sampled_from(DTYPES),
+    scale=st.sampled_from([1e-3, 1.0, 30.0, 1e4]),
+    as_layer=st.booleans(),
+    seed=st.integers(0, 2**31),
+)
+def test_gradient_three_ways(name, shape, dtype, scale, as_layer, seed):
+    """Closed formula and tape for every shape, type and size; differences where they are exact."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(0, scale, shape).astype(numpy_dtype(dtype))
+    upstream = rng.normal(size=shape).astype(numpy_dtype(dtype))
+    f = LAYERS[name](dtype=dtype) if as_layer else OURS[name]
+    gradient = tape_gradient(lambda z: upstream * f(z), x)
+    assert gradient.dtype == x.dtype
+    expected = derivative(name, numpy64(x), numpy64(upstream))
+    assert_close(gradient, expected, dtype, scale=10)
+    kinked = name in ("relu", "leaky_relu")
+    if dtype == "float64" and scale <= 30 and not (kinked and np.abs(x).min() < 1e-5):
+        differences = central_differences(lambda z: upstream * f(z), x)
+        np.testing.assert_allclose(gradient, differences, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("axis", [-1, 0])

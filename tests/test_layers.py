@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from blocks import DTYPES, assert_close, central_differences, numpy64, tape_gradient
-from hypothesis import given, settings
+from blocks import DTYPES, assert_close, central_differences, numpy64, sigmoid64, tape_gradient
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mlp_lab import activations, initializers, layers
@@ -111,6 +111,64 @@ def test_gradient_equals_formula_and_differences(shape):
     differences = central_differences(lambda b: output(np.tile(kernel, (rows, 1, 1)), b), bias)
     np.testing.assert_allclose(db, differences, rtol=1e-6, atol=1e-8)
     assert_close(tape_gradient(lambda v: upstream * layer(v), x), dx, "float64")
+
+
+ACTIVATED = {  # and their derivatives, by the sums z that go into them
+    None: np.ones_like,
+    "relu": lambda z: (z > 0).astype("float64"),
+    "leaky_relu": lambda z: np.where(z > 0, 1.0, 0.2),
+    "sigmoid": lambda z: sigmoid64(z) * sigmoid64(-z),
+    "tanh": lambda z: 4 * sigmoid64(2 * z) * sigmoid64(-2 * z),
+}
+
+
+@settings(max_examples=40)
+@given(
+    shape=st.lists(st.integers(1, 4), min_size=2, max_size=3),
+    units=st.integers(1, 4),
+    dtype=st.sampled_from(["float32", "float64"]),
+    activation=st.sampled_from(list(ACTIVATED)),
+    use_bias=st.booleans(),
+    scale=st.sampled_from([1e-3, 1.0, 1e3]),
+    seed=st.integers(0, 2**31),
+)
+def test_gradient_three_ways(shape, units, dtype, activation, use_bias, scale, seed):
+    """d/dx = g kernel^T, d/dkernel = x^T g, d/dbias = sum g; g is what passes the activation."""
+    rng = np.random.default_rng(seed)
+    layer = layers.Dense(units, activation, use_bias, dtype=dtype)
+    layer.build(shape)
+    for weight in layer.weights:
+        weight.assign(rng.normal(size=weight.shape))
+    x = scale * rng.normal(size=shape).astype(dtype)
+    upstream = rng.normal(size=(*shape[:-1], units)).astype(dtype)
+    inputs = tf.Variable(x)
+    places = [inputs, *(w.value for w in layer.trainable_weights)]
+
+    def value():
+        return tf.reduce_sum(upstream * layer(inputs.value()))
+
+    with tf.GradientTape() as tape:
+        total = value()
+    gradients = tape.gradient(total, places)
+    kernel, bias = (numpy64(w) for w in (*layer.weights, np.zeros(units))[:2])
+    z = numpy64(x) @ kernel + bias
+    if dtype == "float32" and activation in ("relu", "leaky_relu"):
+        assume(np.abs(z).min() > 1e-4 * scale)  # rounding decides on which side of 0 a sum is
+    g = numpy64(upstream) * ACTIVATED[activation](z)
+    rows = g.reshape(-1, units)
+    expected = [g @ kernel.T, numpy64(x).reshape(-1, shape[-1]).T @ rows, rows.sum(axis=0)]
+    for gradient, formula in zip(gradients, expected, strict=False):
+        assert_close(gradient, formula, dtype, scale=100 * max(1.0, scale))
+    if dtype == "float64" and scale == 1.0 and np.abs(z).min() > 1e-4:
+        for place, gradient in zip(places, gradients, strict=True):
+            start, direction = tf.identity(place), rng.normal(size=place.shape)
+            ends = []
+            for sign in (1e-6, -1e-6):
+                place.assign(start + sign * direction)
+                ends.append(float(value()))
+            place.assign(start)
+            along = np.sum(numpy64(gradient) * direction)
+            assert along == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-6, abs=1e-7)
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])

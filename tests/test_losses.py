@@ -172,6 +172,84 @@ def test_gradient_equals_formula_and_differences(name, options):
     np.testing.assert_allclose(gradient, central_differences(on_batch, y_pred), 1e-6, 1e-8)
 
 
+def gradient_formula(name, y_true, y_pred, from_logits=False):
+    """The closed formula of d loss / d y_pred per sample, in float64, for logits of any size."""
+    y_pred = numpy64(y_pred)
+    if name == "sparse_categorical_crossentropy":
+        y_true = np.eye(y_pred.shape[-1])[y_true]
+    y_true, n = numpy64(y_true), y_pred.shape[-1]
+    if name == "mean_squared_error":
+        return 2 * (y_pred - y_true) / n
+    if name == "binary_crossentropy":
+        if from_logits:
+            return (sigmoid64(y_pred) - y_true) / n
+        return (y_pred - y_true) / (y_pred * (1 - y_pred)) / n
+    if from_logits:
+        return softmax64(y_pred) - y_true
+    return -y_true / y_pred + 1 / y_pred.sum(axis=-1, keepdims=True)
+
+
+@by_form
+@settings(max_examples=25)
+@given(
+    shape=st.lists(st.integers(1, 4), min_size=1, max_size=2).map(lambda s: (*s, 3)),
+    dtype=st.sampled_from(DTYPES),
+    scale=st.sampled_from([1e-3, 1.0, 30.0, 1e4]),
+    as_class=st.booleans(),
+    seed=st.integers(0, 2**31),
+)
+def test_gradient_three_ways(name, options, shape, dtype, scale, as_class, seed):
+    """Closed formula and tape for every shape, type and size; differences where they are exact.
+
+    Of the class, which averages over the batch, it is that of the function divided by the
+    entries [batch, ...]: for the cross-entropy of logits (softmax - y) / N.
+    """
+    y_true, y_pred = batch(np.random.default_rng(seed), name, shape, dtype="float64", **options)
+    if options.get("from_logits"):
+        y_pred = y_pred * scale
+    y_pred = y_pred.astype(numpy_dtype(dtype))
+    samples = y_pred[..., 0].size
+
+    def value(p):
+        if as_class:
+            computed = "float64" if dtype == "float64" else "float32"
+            return getattr(losses, CLASSES[name])(dtype=computed, **options)(y_true, p)
+        return getattr(losses, name)(y_true, p, **options)
+
+    gradient = tape_gradient(value, y_pred)
+    assert gradient.dtype == y_pred.dtype
+    expected = gradient_formula(name, y_true, y_pred, **options) / (samples if as_class else 1)
+    largest = max(np.abs(expected).max(), 1.0)
+    assert_close(gradient, expected, dtype, scale=4 * largest)
+    if dtype == "float64" and scale <= 30:
+
+        def on_batch(p):  # [rows, *shape]
+            return getattr(losses, name)(
+                np.broadcast_to(y_true, (len(p), *y_true.shape)), p, **options
+            )
+
+        differences = central_differences(on_batch, y_pred) / (samples if as_class else 1)
+        np.testing.assert_allclose(gradient, differences, rtol=1e-6, atol=1e-6)
+
+
+@settings(max_examples=25)
+@given(rows=st.integers(1, 6), outputs=st.integers(1, 6), seed=st.integers(0, 2**31))
+def test_three_forms_of_mean_squared_error_have_one_gradient(rows, outputs, seed):
+    """2 (p - y) / (N n), whichever of the three is written."""
+    rng = np.random.default_rng(seed)
+    y, p = rng.normal(size=(2, rows, outputs))
+    forms = {
+        "loss": lambda q: losses.MeanSquaredError(dtype="float64")(y, q),
+        "mean of all entries": lambda q: tf.reduce_mean(tf.square(y - q)),
+        "norm": lambda q: tf.square(tf.norm(y - q)) / (rows * outputs),
+        "mean over samples": lambda q: tf.reduce_mean(losses.mean_squared_error(y, q)),
+    }
+    for name, form in forms.items():
+        assert_close(form(tf.constant(p)), np.mean((y - p) ** 2), "float64")
+        expected = 2 * (p - y) / (rows * outputs)
+        np.testing.assert_allclose(tape_gradient(form, p), expected, 1e-9, 1e-12, err_msg=name)
+
+
 def test_gradient_of_a_linear_layer_under_crossentropy():
     """Mean cross-entropy of x @ w + b: d/dw = x^T (softmax - y) / N, d/db = mean over the batch."""
     rng = np.random.default_rng(6)

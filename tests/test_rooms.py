@@ -17,7 +17,7 @@ ROOMS = [
     ["pictures"],
     ["probes", "schedules"],
     ["callbacks"],
-    ["training"],
+    ["training", "testing"],
     ["__main__"],
 ]
 # Each has a test that notices when it changes.

@@ -351,13 +351,7 @@ def test_interrupted_run_is_recorded(home, logs):
 def test_a_network_that_never_answers_costs_seconds(home, logs):
     with socket.create_server(("127.0.0.1", 0)) as black_hole:
         address = f"http://127.0.0.1:{black_hole.getsockname()[1]}"
-        env = {
-            **os.environ,
-            "HOME": str(home),
-            "http_proxy": address,
-            "https_proxy": address,
-            "no_proxy": "",
-        }
+        env = {**environment(home), "http_proxy": address, "https_proxy": address}
         started = time.monotonic()
         out = succeed(
             f"--log_dir={logs}", "--name=hole", "--epochs=1", "--dataset=mnist", home=home, env=env

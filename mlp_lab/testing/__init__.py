@@ -1,0 +1,27 @@
+"""Checks for classes of one's own: layers, losses, metrics, models and probes.
+
+Each takes an instance or what makes one, puts it through what the lab's own classes are put
+through, and raises a `CheckError` that names the cause and says what to change. They work in
+any test runner and without one. docs/subclassing.md shows each of them in use.
+
+Example:
+
+>>> mlp_lab.testing.check_layer(lambda: mlp_lab.layers.Dense(2, "tanh"), input_shape=(4,))
+[]
+"""
+
+from mlp_lab.testing.failure import CheckError
+from mlp_lab.testing.layer import check_layer
+from mlp_lab.testing.loss import check_loss
+from mlp_lab.testing.metric import check_metric
+from mlp_lab.testing.model import check_model
+from mlp_lab.testing.probe import check_probe
+
+__all__ = [
+    "CheckError",
+    "check_layer",
+    "check_loss",
+    "check_metric",
+    "check_model",
+    "check_probe",
+]

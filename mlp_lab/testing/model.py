@@ -1,0 +1,88 @@
+"""A model of one's own, put through what a model has to stand."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mlp_lab.models import GlassBox
+from mlp_lab.testing.block import PARTS, check_block
+from mlp_lab.testing.subject import Subject, drawn, precision, rows_of
+from mlp_lab.testing.training import check_training, compiled_for_classes
+
+
+def check_model(
+    model: GlassBox | Callable[[], GlassBox],
+    inputs: Any = None,
+    labels: Any = None,
+    *,
+    input_shape: tuple[int, ...] | None = None,
+    compile: Mapping[str, Any] | None = None,
+    reference: Callable | None = None,
+    across_samples: bool = False,
+    skip: Collection[str] = (),
+    seed: int = 0,
+) -> list[str]:
+    """Checks a model of one's own, its training step included.
+
+    All that `mlp_lab.testing.check_layer` checks, and under "training" also that steps run
+    eagerly come to the weights of steps in a graph. The model is trained for 4 steps, on
+    batches of which the last is smaller; a training step of one's own has to change every
+    trainable weight in these.
+
+    Args:
+      model: a callable without arguments that makes one, a class too; or an instance, which
+        stays as it is but for its being built. Its class has the explicit training step
+        (`mlp_lab.Model`, or `mlp_lab.GlassBox` mixed in).
+      inputs: a batch of at least 3 samples, one array or nested ones.
+      labels: for the loss of `compile`; by default class indices.
+      input_shape: of a sample, where no inputs are given.
+      compile: options of `compile` in place of gradient descent on the cross-entropy of
+        logits; a callable among them is called for every model, so that none is shared.
+      reference: a second implementation of the forward pass in NumPy, of inputs and weights
+        in the order of `model.weights`.
+      across_samples: whether outputs of a sample may depend on other samples.
+      skip: names of parts to leave out: "serialization", "graph", "xla", "gradients",
+        "precision", "training".
+      seed: of the random numbers.
+
+    Returns:
+      Notes of what could not be checked and why.
+
+    Raises:
+      CheckError: the model fails; the message names the cause and what to change.
+      ValueError, TypeError: the arguments of the check itself are wrong.
+
+    Example:
+
+    >>> mlp_lab.testing.check_model(lambda: mlp_lab.MLP((5,), 3), input_shape=(4,))
+    []
+    """
+    with precision("float32"):
+        subject = Subject(model, keras.Model, skip, PARTS)
+        if not isinstance(subject.first, GlassBox):
+            subject.fail(
+                "has not the explicit training step, so that nobody can look at it",
+                f"write `class {subject.name}(mlp_lab.Model)`, or mix in mlp_lab.GlassBox",
+            )
+        rng = np.random.default_rng(seed)
+        batch = drawn(inputs, input_shape, "input_shape", rng)
+        outputs = check_block(subject, batch, rng, reference, across_samples)
+        if subject.wants("training"):
+            if labels is None:
+                labels = _labels(subject, outputs, rows_of(batch), rng)
+            options = {**compiled_for_classes(), **(compile or {})}
+            check_training(subject, subject.another, batch, labels, options, modes=True)
+    return subject.notes
+
+
+def _labels(subject, outputs, rows, rng):
+    leaves = tf.nest.flatten(outputs)
+    if len(leaves) != 1 or len(leaves[0].shape) != 2 or leaves[0].shape[1] < 2:
+        raise ValueError(
+            f"{subject.name}: expected labels and compile={{'loss': ...}} for a model whose "
+            f"outputs are not [batch, classes] but {[tuple(t.shape) for t in leaves]}"
+        )
+    return rng.permutation(np.arange(rows) % leaves[0].shape[1])

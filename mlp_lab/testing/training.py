@@ -1,0 +1,160 @@
+"""Some steps of real training, with and without the probes that look at them."""
+
+import math
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mlp_lab import layers, losses, probes
+from mlp_lab.callbacks import TensorBoard
+from mlp_lab.models import Model
+from mlp_lab.models.capture import weight_names
+from mlp_lab.testing.failure import not_finite, reason, remedy, unlike
+from mlp_lab.testing.subject import Subject, copy_variables, rows_of, some
+
+CLASSES = 3
+_EPOCHS = 2  # of a whole batch and a smaller one: 4 steps
+
+
+class Around(Model):
+    """A layer, and a linear classifier of all that it puts out."""
+
+    def __init__(self, layer, **kwargs):
+        super().__init__(**kwargs)
+        self.layer = layer
+        self.flatten = keras.layers.Flatten()
+        self.logits = layers.Dense(CLASSES)
+
+    def call(self, inputs, training=None):
+        outputs = call(self.layer, inputs, training)
+        first = tf.nest.flatten(inputs)[0]
+        parts = [self._row_wise(t, first) for t in tf.nest.flatten(outputs)]
+        return self.logits(parts[0] if len(parts) == 1 else keras.ops.concatenate(parts, axis=-1))
+
+    def _row_wise(self, tensor, inputs):
+        tensor = keras.ops.cast(tensor, self.compute_dtype)
+        if len(tensor.shape) and tensor.shape[0] == inputs.shape[0]:
+            return self.flatten(tensor)
+        # Without a batch axis of its own: the same for every sample.
+        row = keras.ops.reshape(tensor, (1, math.prod(tensor.shape)))
+        return keras.ops.broadcast_to(row, (keras.ops.shape(inputs)[0], row.shape[1]))
+
+
+def call(layer: Any, inputs: Any, training: bool | None) -> Any:
+    """A layer's outputs; `training` goes to those that have the argument."""
+    if layer._call_has_training_arg:
+        return layer(inputs, training=training)
+    return layer(inputs)
+
+
+def check_training(
+    subject: Subject,
+    make: Callable[[], Any],
+    inputs: Any,
+    labels: Any,
+    options: Mapping[str, Any],
+    modes: bool = False,
+    own: Callable[[Any], Any] = lambda model: model,
+) -> None:
+    """Steps of training change every trainable weight, and probes change none of their bits.
+
+    Args:
+      make: a new model, not compiled; its variables are made by a call.
+      inputs, labels: a batch, arrays.
+      options: of `compile`; a callable among them is called for every model.
+      modes: whether eager steps are to come to the same as those in a graph.
+      own: the part of the model whose weights are to change.
+    """
+    batch = some(inputs, np.arange(rows_of(inputs)))
+
+    def model(like=None, **changed):
+        made = make()
+        made.compile(**{k: v() if callable(v) else v for k, v in options.items()}, **changed)
+        made(batch, training=False)
+        if like is not None:
+            copy_variables(made, like)
+        return made
+
+    plain = model()
+    seen, eager = model(plain), model(plain, run_eagerly=True) if modes else None
+    before = [w.numpy() for w in plain.trainable_weights]
+    _fit(subject, plain, batch, labels)
+    with tempfile.TemporaryDirectory() as folder:
+        board = TensorBoard(folder, histogram_every=1, probes=probes.standard())
+        _fit(subject, seen, batch, labels, [board])
+    _check_moved(subject, plain, before, own(plain))
+    for a, b in zip(plain.weights, seen.weights, strict=True):
+        if np.any(a.numpy() != b.numpy()):
+            subject.fail(
+                f"{a.path} is another after the same steps, with probes looking on and without",
+                "keep state in variables and draw random numbers with keras.random.SeedGenerator, "
+                "so that two runs of the same steps are the same",
+            )
+    if eager is not None:
+        _fit(subject, eager, batch, labels)
+        found = unlike(
+            [w.value for w in eager.trainable_weights],
+            [w.value for w in plain.trainable_weights],
+            1e-3,
+        )
+        if found:
+            subject.fail(
+                f"trained eagerly and in a graph it comes to other weights: {found}",
+                "keep counters and other state of train_step in variables: Python code runs only "
+                "while the graph is traced",
+            )
+
+
+def _fit(subject, model, inputs, labels, callbacks=()):
+    rows = rows_of(inputs)
+    try:
+        history = model.fit(
+            inputs,
+            labels,
+            batch_size=-(-2 * rows // 3),
+            epochs=_EPOCHS,
+            shuffle=False,
+            verbose=0,
+            callbacks=list(callbacks),
+        ).history
+    except Exception as error:
+        subject.fail(f"cannot be trained: {reason(error)}", remedy(error), error)
+    found = not_finite([np.asarray(values) for values in history.values()])
+    if found:
+        subject.fail(
+            f"training gives {found} in {', '.join(history)}",
+            "keep logarithms, divisions and powers away from 0, and exponentials from large values",
+        )
+
+
+def _check_moved(subject, model, before, own):
+    names = weight_names(model)
+    mine = {id(w) for w in own.trainable_weights}
+    still = [
+        names.get(id(w), w.path)
+        for w, old in zip(model.trainable_weights, before, strict=True)
+        if id(w) in mine and np.array_equal(w.numpy(), old)
+    ]
+    if still:
+        subject.fail(
+            f"{', '.join(still)} did not change in {2 * _EPOCHS} steps of training",
+            "let the loss depend on it, through operations with a gradient, or make it "
+            "trainable=False",
+        )
+
+
+def classes(rows: int, rng: np.random.Generator) -> np.ndarray:
+    """Class indices, of which none is missing."""
+    return rng.permutation(np.arange(rows) % CLASSES)
+
+
+def compiled_for_classes() -> dict[str, Any]:
+    """Options of `compile` for logits of classes."""
+    return {
+        "optimizer": lambda: keras.optimizers.SGD(0.05),
+        "loss": lambda: losses.SparseCategoricalCrossentropy(from_logits=True),
+    }
