@@ -39,10 +39,36 @@ def test_start_and_test_commands_stand_as_promised():
     assert 'pip install ".[dev]" && python -m pytest' in code
 
 
-PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
+PAGES = [
+    "README.md",
+    "README.zh-CN.md",
+    *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_files_it_names_exist(page):
     for link in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8")):
         assert ((ROOT / page).parent / link).exists(), link
+
+
+# What no translation changes: code, commands, tags of files, links and measured figures.
+SAME = {
+    "code": r"^```python\n(.*?)^```",
+    "commands": r"`([^`\n]*--[^`\n]*|python [^`\n]*)`",
+    "pasted commands": r"^    ((?:pip|tensorboard|python) .*)$",
+    "links": r"\]\(([^)]+)\)",
+    "accuracies": r"\b(0\.\d{3,4})\b",
+    "versions": r"\b(\d+\.\d+\.\d+|20\d\d-\d\d-\d\d)\b",
+    "files of a run": r"^      ([a-z]\S+)  ",
+}
+
+
+@pytest.mark.parametrize("kind", SAME)
+def test_translation_says_the_same(kind):
+    translated = (ROOT / "README.zh-CN.md").read_text(encoding="utf-8")
+    options = re.MULTILINE | (re.DOTALL if kind == "code" else 0)
+    both = [re.findall(SAME[kind], text, options) for text in (README, translated)]
+    if kind == "links":
+        both = [[link for link in found if not link.startswith("README")] for found in both]
+    assert both[0] == both[1] != []
