@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import math
@@ -54,6 +55,7 @@ class Writer:
     def __init__(self, folder: str | Path):
         self.folder = Path(folder)
         self._file: tf.io.TFRecordWriter | None = None
+        self._path: Path | None = None
 
     def _open(self) -> tf.io.TFRecordWriter:
         if self._file is None:
@@ -61,7 +63,8 @@ class Writer:
             # TensorBoard sorts a folder's files by name, so the time goes first; the last
             # number tells files of one process and second apart.
             name = f"{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{next(_FILES)}"
-            self._file = tf.io.TFRecordWriter(str(self.folder / f"events.out.tfevents.{name}"))
+            self._path = self.folder / f"events.out.tfevents.{name}"
+            self._file = tf.io.TFRecordWriter(str(self._path))
             first = Event(wall_time=time.time(), file_version="brain.Event:2")
             self._file.write(first.SerializeToString())
         return self._file
@@ -203,9 +206,16 @@ class Writer:
         self._open().write(event.SerializeToString())
 
     def flush(self) -> None:
-        """Hands everything written so far to the file."""
-        if self._file is not None:
+        """Hands everything written so far to the file.
+
+        Raises:
+          tf.errors.OpError: it cannot be written.
+          FileNotFoundError: the file was removed; the system would go on writing into nothing.
+        """
+        if self._file is not None and self._path is not None:
             self._file.flush()
+            if not self._path.exists():
+                raise FileNotFoundError(errno.ENOENT, "the event file was removed", str(self._path))
 
     def close(self) -> None:
         """Flushes and closes the file."""

@@ -1,8 +1,10 @@
 """Runs that are killed, interrupted, run twice or out of disk: real processes, real signals."""
 
+import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import pytest
 from process import ROOT
 
 import mlp_lab
+from mlp_lab.checkpoints import Store
 
 FLAGS = [
     "--data_source=sample", "--epochs=4", "--dropout=0.3", "--histogram_every=20",
@@ -163,3 +166,76 @@ def test_damaged_checkpoint_is_passed_over(home, undisturbed):
     out, _ = end(start(home, name, "--resume"))
     assert f"checkpoint not used: {newest.name}: damaged" in out
     assert_same(outcome(home, name), undisturbed[0])
+
+
+def until_a_checkpoint(home, name):
+    process = start(home, name)
+    folder = home / "logs" / name
+    wait_for(lambda: any(folder.glob("checkpoints/step-*[1-9]*.ckpt")), process)
+    return process, folder
+
+
+def system(*command):
+    """Whether a command of the system could be done here."""
+    if shutil.which(command[0]) is None:
+        return False
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    if not system("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(tmp_path)):
+        pytest.skip("a file system of its own needs the rights to mount one")
+    yield tmp_path
+    system("umount", "--lazy", str(tmp_path))
+
+
+def test_full_disk(small_disk, undisturbed):
+    process, folder = until_a_checkpoint(small_disk, "full")
+    filler = small_disk / "filler"
+    with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    assert shutil.disk_usage(small_disk).free == 0
+    _, err = end(process, 1)
+    last = err.splitlines()[-1]
+    assert f"train.py: error: the run '{folder}' has stopped: " in last
+    assert "No space left on device" in last
+    assert last.endswith(f"--flagfile={folder}/flags.txt --name=full --resume")
+    assert "Traceback" not in err
+    assert Store(folder / "checkpoints", say=pytest.fail).load() is not None
+    assert not [*folder.glob("checkpoints/*.tmp")]
+    filler.unlink()
+    end(start(small_disk, "full", "--resume"))
+    assert_same(outcome(small_disk, "full"), undisturbed[0])
+
+
+def test_permission_lost(tmp_path, undisturbed):
+    process, folder = until_a_checkpoint(tmp_path, "locked")
+    checkpoints = folder / "checkpoints"
+    try:
+        if os.geteuid():
+            checkpoints.chmod(0o500)
+        elif not system("chattr", "+i", str(checkpoints)):  # nothing else stops root
+            process.kill()
+            process.communicate()
+            pytest.skip("root can write everywhere here")
+        _, err = end(process, 1)
+    finally:
+        checkpoints.chmod(0o700) if os.geteuid() else system("chattr", "-i", str(checkpoints))
+    assert f"the run '{folder}' has stopped: [Errno " in err.splitlines()[-1]
+    assert "not permitted" in err or "denied" in err
+    assert "Traceback" not in err
+    end(start(tmp_path, "locked", "--resume"))
+    assert_same(outcome(tmp_path, "locked"), undisturbed[0])
+
+
+def test_folder_removed(tmp_path):
+    process, folder = until_a_checkpoint(tmp_path, "gone")
+    folder.rename(tmp_path / "elsewhere")
+    _, err = end(process, 1)
+    assert f"the run '{folder}' has stopped: " in err.splitlines()[-1]
+    assert "No such file or directory" in err or "was removed" in err
+    assert err.splitlines()[-1].endswith("; there is no checkpoint to go on from")
+    assert "Traceback" not in err
+    assert Store(tmp_path / "elsewhere" / "checkpoints", say=pytest.fail).load() is not None

@@ -191,10 +191,13 @@ def _translate(error: BaseException, folder: RunFolder) -> None:
     if isinstance(error, OSError | tf.errors.OpError) and not isinstance(
         error, tf.errors.InvalidArgumentError
     ):
-        goes_on = f"; once that is mended, go on: python train.py {command}"
-        raise RunError(
-            f"{type(error).__name__}: {error}{goes_on if folder.has_checkpoint() else ''}"
-        ) from error
+        reason = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        goes_on = (
+            f"once that is mended, go on: python train.py {command}"
+            if folder.has_checkpoint()
+            else "there is no checkpoint to go on from"
+        )
+        raise RunError(f"the run {str(folder.path)!r} has stopped: {reason}; {goes_on}") from error
 
 
 def _finite(history: dict[str, list[float]]) -> bool:
