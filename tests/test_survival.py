@@ -49,6 +49,13 @@ def wait_for(condition, process):
         time.sleep(0.01)
 
 
+def until_a_checkpoint(home, name):
+    process = start(home, name)
+    folder = home / "logs" / name
+    wait_for(lambda: any(folder.glob("checkpoints/step-*[1-9]*.ckpt")), process)
+    return process, folder
+
+
 def outcome(home, name):
     """All that a run leaves, but times: weights, history, every event."""
     folder = home / "logs" / name
@@ -129,9 +136,7 @@ def test_killed_at_any_moment(number, home, undisturbed):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_saves_and_says_how_to_go_on(number, home, undisturbed):
     name = number.name
-    process = start(home, name)
-    folder = home / "logs" / name
-    wait_for(lambda: any(folder.glob("checkpoints/step-*[1-9]*.ckpt")), process)
+    process, folder = until_a_checkpoint(home, name)
     process.send_signal(signal.SIGSTOP)  # so that it is there while the second one starts
     _, err = end(start(home, name, "--overwrite"), 2)
     assert f"is being trained by process {process.pid}" in err
@@ -166,13 +171,6 @@ def test_damaged_checkpoint_is_passed_over(home, undisturbed):
     out, _ = end(start(home, name, "--resume"))
     assert f"checkpoint not used: {newest.name}: damaged" in out
     assert_same(outcome(home, name), undisturbed[0])
-
-
-def until_a_checkpoint(home, name):
-    process = start(home, name)
-    folder = home / "logs" / name
-    wait_for(lambda: any(folder.glob("checkpoints/step-*[1-9]*.ckpt")), process)
-    return process, folder
 
 
 def system(*command):

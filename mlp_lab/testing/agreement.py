@@ -11,7 +11,7 @@ from mlp_lab.testing.failure import factor, not_finite, reason, remedy, unlike
 from mlp_lab.testing.subject import Subject, rows_of, some
 
 ROUNDING = 2e-5  # float32, of a few hundred operations
-_NEAR = {"float16": 1e-2, "bfloat16": 8e-2}
+_NEAR = {"bfloat16": 8e-2, "float16": 1e-2}
 
 # What TensorFlow says where an operation has no XLA form, or none for unknown sizes.
 _NO_XLA = r"unsupported operations|No registered|compile-time constant|uncompilable|not compilable"
@@ -154,6 +154,18 @@ def check_near(subject: Subject, policy: str, value: Any, expected: Any) -> None
     found = unlike(value, expected, _NEAR[dtype])
     if found:
         subject.fail(f"{policy} is far from float32: {found}", change)
+
+
+def check_half(subject: Subject, compute: Callable, outputs: np.ndarray) -> None:
+    """Of outputs in half precision it gives what it gives of the same numbers in float32.
+
+    Args:
+      compute: from the outputs of a model to tensors.
+    """
+    for dtype in _NEAR:
+        rounded = tf.cast(outputs, dtype)
+        value = computed_in(subject, dtype, lambda given=rounded: compute(given))
+        check_near(subject, dtype, value, compute(tf.cast(rounded, "float32")))
 
 
 def check_reference(

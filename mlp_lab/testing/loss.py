@@ -7,12 +7,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mlp_lab.models import Model
 from mlp_lab.testing.agreement import (
     ROUNDING,
+    check_half,
     check_independence,
     check_modes,
-    check_near,
     check_reference,
     check_repeats,
     computed_in,
@@ -22,7 +21,7 @@ from mlp_lab.testing.gradients import check_gradients
 from mlp_lab.testing.pairs import pair
 from mlp_lab.testing.serialization import check_config, check_same_values
 from mlp_lab.testing.subject import Subject, floating, in_dtype, precision
-from mlp_lab.testing.training import check_training
+from mlp_lab.testing.training import Outputs, check_training
 
 PARTS = ("serialization", "weights", "graph", "xla", "gradients", "precision", "training")
 _HUGE = 1e4
@@ -129,7 +128,7 @@ def check_loss(
         if reference is not None:
             _check_reference(subject, y, p, reference)
         if subject.wants("precision"):
-            _check_half(subject, y, p)
+            check_half(subject, lambda given: _value_and_gradient(first, y, given), p)
         if subject.wants("training"):
             _check_training(subject, y, p, from_logits, rng)
     return subject.notes
@@ -248,33 +247,6 @@ def _check_reference(subject, y, p, reference):
     check_reference(subject, value, expected, 1e-6)
 
 
-def _check_half(subject, y, p):
-    for dtype in ("bfloat16", "float16"):
-        rounded = tf.cast(p, dtype)
-        value = computed_in(
-            subject, dtype, lambda r=rounded: _value_and_gradient(subject.first, y, r)
-        )
-        exact = _value_and_gradient(subject.first, y, tf.cast(rounded, "float32"))
-        check_near(subject, dtype, value, exact)
-
-
-class _Outputs(Model):
-    """A linear model whose outputs have the shape that a loss takes."""
-
-    def __init__(self, shape, from_logits):
-        super().__init__(name="outputs")
-        self._head = keras.layers.Dense(int(np.prod(shape)))
-        self._form = keras.layers.Reshape(shape)
-        self._probabilities = not from_logits
-
-    def call(self, inputs):
-        outputs = self._form(self._head(inputs))
-        if not self._probabilities:
-            return outputs
-        one = outputs.shape[-1] == 1
-        return keras.ops.sigmoid(outputs) if one else keras.ops.softmax(outputs)
-
-
 def _check_training(subject, y, p, from_logits, rng):
     inputs = rng.normal(size=(len(p), 4)).astype("float32")
     options = {
@@ -291,4 +263,4 @@ def _check_training(subject, y, p, from_logits, rng):
             f"its gradient is {numbers(gradient[0])} for every sample",
             "let it depend on the outputs",
         )
-    check_training(subject, lambda: _Outputs(p.shape[1:], from_logits), inputs, y, options)
+    check_training(subject, lambda: Outputs(p.shape[1:], from_logits), inputs, y, options)

@@ -5,14 +5,12 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from mlp_lab import losses
-from mlp_lab.models import Model
 from mlp_lab.testing.agreement import (
     ROUNDING,
+    check_half,
     check_modes,
-    check_near,
     check_reference,
     check_repeats,
     computed_in,
@@ -21,7 +19,7 @@ from mlp_lab.testing.failure import not_finite, reason, remedy, unlike
 from mlp_lab.testing.pairs import pair
 from mlp_lab.testing.serialization import check_config, check_same_values
 from mlp_lab.testing.subject import Subject, in_dtype, precision
-from mlp_lab.testing.training import check_training
+from mlp_lab.testing.training import Outputs, check_training
 
 PARTS = ("serialization", "weights", "graph", "xla", "precision", "training")
 
@@ -118,11 +116,7 @@ def _check(subject, y, p, from_logits, reference, rng):
             )
         check_reference(subject, value, expected, 1e-6)
     if subject.wants("precision"):
-        for dtype in ("bfloat16", "float16"):
-            rounded = tf.cast(p, dtype)
-            value = computed_in(subject, dtype, lambda r=rounded: _measured(subject.first, y, r))
-            exact = _measured(subject.first, y, tf.cast(rounded, "float32"))
-            check_near(subject, dtype, value, exact)
+        check_half(subject, lambda given: _measured(subject.first, y, given), p)
     if subject.wants("training"):
         _check_training(subject, y, p, from_logits, rng)
 
@@ -219,18 +213,6 @@ def _check_weights(subject, y, p):
     )
 
 
-class _Outputs(Model):
-    """A linear model with outputs of the shape that a metric takes."""
-
-    def __init__(self, shape):
-        super().__init__(name="outputs")
-        self._head = keras.layers.Dense(int(np.prod(shape)))
-        self._form = keras.layers.Reshape(shape)
-
-    def call(self, inputs):
-        return keras.ops.softmax(self._form(self._head(inputs)))
-
-
 class _Any(keras.losses.Loss):
     """For labels of any form: what is measured, not what is learned, is looked at."""
 
@@ -251,4 +233,4 @@ def _check_training(subject, y, p, from_logits, rng):
         "metrics": lambda: [subject.another()],
         "run_eagerly": True,  # what it is in a graph was looked at before
     }
-    check_training(subject, lambda: _Outputs(p.shape[1:]), inputs, y, options)
+    check_training(subject, lambda: Outputs(p.shape[1:], from_logits), inputs, y, options)

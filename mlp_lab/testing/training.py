@@ -44,6 +44,23 @@ class Around(Model):
         return keras.ops.broadcast_to(row, (keras.ops.shape(inputs)[0], row.shape[1]))
 
 
+class Outputs(Model):
+    """A linear model whose outputs have the shape and kind that a loss or metric takes."""
+
+    def __init__(self, shape, from_logits):
+        super().__init__(name="outputs")
+        self._head = keras.layers.Dense(math.prod(shape))
+        self._form = keras.layers.Reshape(shape)
+        self._probabilities = not from_logits
+
+    def call(self, inputs):
+        outputs = self._form(self._head(inputs))
+        if not self._probabilities:
+            return outputs
+        one = outputs.shape[-1] == 1
+        return keras.ops.sigmoid(outputs) if one else keras.ops.softmax(outputs)
+
+
 def call(layer: Any, inputs: Any, training: bool | None) -> Any:
     """A layer's outputs; `training` goes to those that have the argument."""
     if layer._call_has_training_arg:
