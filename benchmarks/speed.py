@@ -37,6 +37,7 @@ TARGETS = [
     ("ours-probes-100", "ours", 1.03),
     ("ours-probes-10", "ours", 1.15),
     ("ours-probes-1", "ours", 2.0),
+    ("ours-guarded", "ours", 1.01),
     ("ours", "jax", 1.0),
     ("ours", "keras", 0.5),
     ("ours", "loop", 0.05),

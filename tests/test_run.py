@@ -306,11 +306,13 @@ def test_diverged_run_is_said_recorded_and_fails(home, logs):
         *arguments, home=home,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "no longer a finite number" in done.stdout
-    assert "--learning_rate" in done.stdout
     entry = record(logs / "diverged")
     assert entry["status"] == "diverged"
-    assert entry["epochs"] == 1
+    report = json.loads((logs / "diverged" / "non_finite" / "report.json").read_text())
+    what = f"step {report['step']}: the {report['kind']}"
+    assert entry["reason"].startswith(what)
+    assert f"stopped: {what}" in done.stdout
+    assert "--learning_rate" in done.stdout
 
 
 def test_metric_that_is_not_a_number_by_definition_is_no_divergence(home, logs, tmp_path):

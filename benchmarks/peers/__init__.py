@@ -85,6 +85,7 @@ PEERS = [
     _ours("ours-probes-10", "ours, all probes every 10 steps", probes=10),
     _ours("ours-probes-1", "ours, all probes every step", probes=1),
     _ours("ours-run", "ours, all probes every 100 steps, and pictures", probes=100, pictures=True),
+    _ours("ours-guarded", "ours, with the guard of its numbers", guard=True),
     _ours("ours-tf.data", "ours, a plain `tf.data` pipeline", pipeline=True, jit_compile="auto"),
     Peer("keras", "Keras: `fit` on float32 arrays", "plain_keras:Fit"),
     Peer(

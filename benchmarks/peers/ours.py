@@ -18,6 +18,7 @@ class Fit:
       probes: steps from one look of all probes to the next; 0 for no callback.
       pictures: whether the standard pictures are drawn after each epoch, as `train.py` does.
       pipeline: whether to train on a `tf.data` pipeline.
+      guard: whether `NonFinite` watches the numbers.
     """
 
     def __init__(
@@ -27,8 +28,9 @@ class Fit:
         probes: int = 0,
         pictures: bool = False,
         pipeline: bool = False,
+        guard: bool = False,
     ):
-        self.task, self.probes, self.pictures = task, probes, pictures
+        self.task, self.probes, self.pictures, self.guard = task, probes, pictures, guard
         self.model = mlp_lab.MLP(input_scale=1 / 255)
         self.model.compile(
             optimizer=keras.optimizers.Adam(LEARNING_RATE),
@@ -52,3 +54,5 @@ class Fit:
             yield mlp_lab.callbacks.TensorBoard(folder, histogram_every=self.probes)
         if self.pictures:
             yield mlp_lab.callbacks.Pictures(folder, self.task.x_test, self.task.y_test)
+        if self.guard:
+            yield mlp_lab.callbacks.NonFinite()

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 import time
 from typing import Any
 
@@ -37,6 +38,7 @@ class Execution:
         self._capturing = step == model.train_step
         self._layers = {}
         self._metrics = None
+        self._on_spec: Any = (None, None)
         if model.run_eagerly:
             self._one: Any = self._one_step
             self._run_piece = self._eager_piece
@@ -72,7 +74,7 @@ class Execution:
                 logs = None
                 for data in map(_absent, itertools.islice(iterator, limit)):
                     self._build_on(data)
-                    logs = self._observed(functools.partial(self._on_data, data), 1)
+                    logs = self._observed(functools.partial(self._on_data, data), 1, data)
                 if logs is None:
                     raise StopIteration
                 return logs
@@ -81,9 +83,16 @@ class Execution:
         return self._on_piece(_absent(next(iterator)))
 
     def _on_iterator(self, iterator, limit):
-        if not self._model.built:  # tracing makes the weights, and runs nothing
+        if self._model.steps_per_execution == 1:
+            # Drawn here rather than in the loop: quicker, and the batch is at hand.
+            spec = iterator.element_spec
+            if self._on_spec[0] is not spec:  # tracing makes the weights, and runs nothing
+                self._on_spec = spec, self._one.get_concrete_function(spec)
+            data = next(iterator)
+            return self._observed(functools.partial(self._on_drawn, data), 1, _absent(data))
+        if not self._model.built:
             self._run_iterator.get_concrete_function(iterator, tf.constant(1))
-        return self._observed(lambda n: self._run_iterator(iterator, tf.constant(n)), limit)
+        return self._observed(lambda _, n: self._run_iterator(iterator, tf.constant(n)), limit)
 
     def _on_piece(self, piece):
         rows = next(iter(tf.nest.flatten(piece))).shape[0]
@@ -94,64 +103,87 @@ class Execution:
             if skip * self._piece_batch >= rows:
                 return self._model.get_metrics_result()
         done, logs = skip if self._capturing else 0, None
+        batch = self._piece_batch
         looped = piece
         if whole == 1:
             # Of a piece that is one batch XLA would drop the slicing, fuse what is left in
             # another way, and come to other last bits than with longer pieces.
             looped = tf.nest.map_structure(lambda t: tf.concat([t, t], axis=0), piece)
 
-        def run(n):
-            nonlocal done
-            results = self._run_piece(
-                looped, tf.constant(done), tf.constant(done + n), self._piece_batch
-            )
-            done += n
-            return n, results
+        def run(first, n):
+            start = done + first
+            return n, self._run_piece(looped, tf.constant(start), tf.constant(start + n), batch)
 
         if whole > done:
-            logs = self._observed(run, whole - done)
-        if rows % self._piece_batch:
-            rest = tf.nest.map_structure(lambda t: t[whole * self._piece_batch :], piece)
-            logs = self._observed(functools.partial(self._on_rest, rest), 1)
+            logs = self._observed(
+                run, whole - done, piece, lambda i: _slice(piece, (done + i) * batch, batch)
+            )
+        if rows % batch:
+            rest = _slice(piece, whole * batch, rows - whole * batch)
+            logs = self._observed(functools.partial(self._on_rest, rest), 1, rest)
         return logs
 
-    def _on_rest(self, rest, n):
+    def _on_rest(self, rest, first, n):
         rows = next(iter(tf.nest.flatten(rest))).shape[0]
         return n, self._run_piece(rest, tf.constant(0), tf.constant(1), rows)
 
-    def _on_data(self, data, n):
+    def _on_data(self, data, first, n):
         return n, self._one(data)
 
     def _build_on(self, data):
         if not self._model.built:
             self._model(keras.utils.unpack_x_y_sample_weight(data)[0])
 
-    def _observed(self, run, steps):
-        """Runs `steps` steps by `run(n)`, stopping at each that an observer wants to see."""
-        if not self._observers or not self._capturing:
-            ran, results = run(steps)
+    def _on_drawn(self, data, first, n):
+        return n, self._on_spec[1](data)
+
+    def _observed(self, run, steps, data=None, part=None):
+        """Runs `steps` steps by `run(first, n)`, which returns how many it ran, and results.
+
+        `data` is what they go through, if that is known, and `part(i)` the i-th one's batch
+        if not all of it.
+        """
+        if not self._capturing:
+            ran, results = run(0, steps)
             if not int(ran):
                 raise StopIteration
             return results[0]
-        logs = None
-        while steps:
-            now = int(self._model.optimizer.iterations)
-            wanted = min(observer.next_step(now) for observer in self._observers)
-            n = min(steps, max(wanted - now, 1))
-            looked_at = wanted == now
+        batch = None if data is None else part or (lambda _: data)
+        guard = self._model.guard
+        if guard is None:
+            return self._looked_at(run, steps, batch, self._observers)
+        # The same steps once more, one by one and seen, should something go wrong in them.
+        again = None if data is None else functools.partial(self._looked_at, run, steps, batch)
+        guard.before(again, 0 if data is None else _bytes(data))
+        logs = self._looked_at(run, steps, batch, self._observers)
+        guard.after(logs)
+        return logs
+
+    def _looked_at(self, run, steps, batch, observers):
+        """Runs steps, stopping at each that an observer wants to see."""
+        logs, first = None, 0
+        while first < steps:
+            now, n = 0, steps - first
+            if observers:
+                now = int(self._model.optimizer.iterations)
+                wanted = min(observer.next_step(now) for observer in observers)
+                n = min(n, max(wanted - now, 1))
+            looked_at = bool(observers) and wanted == now
             start = time.perf_counter()
             before = self._before() if looked_at else {}
-            ran, results = run(n)
+            ran, results = run(first, n)
             ran = int(ran)
             if not ran:
                 break
             logs, tensors = results
+            if looked_at and batch is not None:
+                tensors = {**tensors, "data": batch(first)}
             step = self._step_record(now, before, tensors) if looked_at else None
             seconds = time.perf_counter() - start
-            for observer in self._observers:
+            for observer in observers:
                 wants = looked_at and observer.next_step(now) == now
                 observer.ran(ran, seconds, step if wants else None)
-            steps -= ran
+            first += ran
             if ran < n:
                 break
         if logs is None:
@@ -246,6 +278,7 @@ class Execution:
             labels=arrays.get("labels"),
             outputs=arrays.get("outputs"),
             sample_weight=arrays.get("sample_weight"),
+            data=arrays.get("data"),
             metrics=self._batch_metrics(tensors),
             layers=self._layers,
         )
@@ -285,6 +318,14 @@ def _array(tensor):
 def _rows(tensor, start, rows):
     rank = len(tensor.shape)
     return tf.slice(tensor, [start] + [0] * (rank - 1), [rows, *tensor.shape[1:]])
+
+
+def _slice(data, start, rows):
+    return tf.nest.map_structure(lambda t: t[start : start + rows], data)
+
+
+def _bytes(data):
+    return sum(math.prod(t.shape) * t.dtype.size for t in tf.nest.flatten(data) if tf.is_tensor(t))
 
 
 def _absent(data):

@@ -21,9 +21,6 @@ class PieceBatch(NamedTuple):
     predict: int | None
 
 
-_NO_PIECES = PieceBatch(None, None, None)
-
-
 NO_PIECES = PieceBatch(None, None, None)
 
 

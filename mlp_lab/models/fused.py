@@ -3,7 +3,7 @@
 import contextlib
 import math
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
@@ -47,7 +47,12 @@ class Fused(Feeding, Position, _Mixin):
         seen)`, called after every compiled call with how many steps it ran, how long it took
         (handing over included), and the `Step` it asked for or None; and `stopped()`, called
         when a `fit` in which it was added ends, by an error too. It is then removed.
+      guard: who watches over every call of training steps, or None. It has `before(again,
+        size)`, where `again(observers)` runs the steps of the call once more, holding `size`
+        bytes of data for it, or is None; and `after(logs)`. See `callbacks.NonFinite`.
     """
+
+    guard: Any = None
 
     _auto = (False, False)  # steps_per_execution, jit_compile
 

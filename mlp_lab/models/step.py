@@ -25,6 +25,8 @@ class Step:
       labels: as the step gave them to the metrics, or None.
       outputs: the model's outputs, likewise.
       sample_weight: likewise.
+      data: the batch as `train_step` got it; None where several steps per call draw from a
+        `tf.data` pipeline.
       metrics: the metrics of this batch alone by name.
       learning_rate: of the update.
       layers: the layers by the names used in `activations`, to ask for their settings.
@@ -39,6 +41,7 @@ class Step:
     labels: Any
     outputs: Any
     sample_weight: Any
+    data: Any
     metrics: Mapping[str, float]
     learning_rate: float
     layers: Mapping[str, Any]

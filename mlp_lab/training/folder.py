@@ -7,6 +7,7 @@ validation/   TensorBoard events of the tests after each epoch
 checkpoints/  the state of the run in its last moments, to go on from
 run.lock      the process that trains
 model.keras   the trained model
+non_finite/   where a number was no longer finite: the batch, and the weights before it
 """
 
 import dataclasses
@@ -22,7 +23,8 @@ from mlp_lab.config import Config
 from mlp_lab.errors import InputError
 from mlp_lab.training.lock import Lock
 
-FLAGS, RECORD, MODEL, CHECKPOINTS = "flags.txt", "run.json", "model.keras", "checkpoints"
+FLAGS, RECORD, MODEL = "flags.txt", "run.json", "model.keras"
+CHECKPOINTS, NON_FINITE = "checkpoints", "non_finite"
 
 # These may differ from those of the run that is resumed: they do not change its result.
 _FREE = (

@@ -12,14 +12,14 @@ import keras
 import tensorflow as tf
 
 from mlp_lab import data
-from mlp_lab.callbacks import Checkpoints, Pictures, Stopped, TensorBoard
+from mlp_lab.callbacks import Checkpoints, NonFinite, NonFiniteError, Pictures, Stopped, TensorBoard
 from mlp_lab.checkpoints import CheckpointError
 from mlp_lab.config import Config
 from mlp_lab.data.pipeline import one_hot
 from mlp_lab.errors import InputError, Interrupted, RunError
 from mlp_lab.training import parts, record
 from mlp_lab.training.checks import check_fit
-from mlp_lab.training.folder import CHECKPOINTS, FLAGS, MODEL, RunFolder
+from mlp_lab.training.folder import CHECKPOINTS, FLAGS, MODEL, NON_FINITE, RunFolder
 from mlp_lab.training.page import RunPage
 from mlp_lab.training.signals import Signals
 
@@ -117,7 +117,7 @@ def _run(config: Config, folder: RunFolder) -> Result:
         folder.path, config.histogram_every, probes=probes, layers=config.probe_layers
     )
     page = RunPage(folder.path, config)
-    callbacks = [board, keras.callbacks.TerminateOnNaN()]
+    callbacks = [NonFinite(folder.path / NON_FINITE), board]
     if config.pictures_every:
         seen = dataset.x_test, dataset.y_test, dataset.class_names
         callbacks.append(Pictures(page.writer, *seen, freq=config.pictures_every))
@@ -133,6 +133,7 @@ def _run(config: Config, folder: RunFolder) -> Result:
         delete=False,  # not before the model is saved
         say=_say,
     )
+    trouble = None
     try:
         with signals:
             if not config.resume:
@@ -147,8 +148,11 @@ def _run(config: Config, folder: RunFolder) -> Result:
                 callbacks=[*callbacks, checkpoints],
                 verbose=_verbosity(config.verbose),
             ).history
-        if _finite(history):
+        if _finite(history):  # a loss in validation may not be
             model.save(folder.path / MODEL)
+    except NonFiniteError as error:
+        trouble = str(error)
+        history = model.history.history
     except BaseException as error:
         interrupted = isinstance(error, KeyboardInterrupt | Stopped)
         status = INTERRUPTED if interrupted else FAILED
@@ -159,7 +163,7 @@ def _run(config: Config, folder: RunFolder) -> Result:
             page.end(entry, False, int(model.optimizer.iterations))
         _translate(error, folder)
         raise
-    result = _finish(folder, entry, model, history)
+    result = _finish(folder, entry, model, history, trouble)
     page.end(result.record, result.finished, int(model.optimizer.iterations))
     return result
 
@@ -225,27 +229,33 @@ def _finish(
     entry: dict[str, Any],
     model: keras.Model,
     history: dict[str, list[float]],
+    trouble: str | None,
 ) -> Result:
-    """Writes the final record, says how it went, and returns the result."""
-    finite = _finite(history)
+    """Writes the final record, says how it went, and returns the result.
+
+    Args:
+      trouble: what is not finite in training, or None.
+    """
+    finite = trouble is None and _finite(history)
     status = FINISHED if finite else DIVERGED
     entry = {
         **entry,
         "status": status,
         "ended": _now(),
-        "epochs": len(next(iter(history.values()))),
+        "epochs": len(history.get("loss", [])),
         "metrics": record.last(history),
         "history": {name: [record.finite(v) for v in vs] for name, vs in history.items()},
     }
+    if trouble is not None:
+        entry["reason"] = trouble
     folder.write_record(entry)
     if finite:
         final = "  ".join(f"{name} {values[-1]:.4f}" for name, values in sorted(history.items()))
         _say(f"finished: {final}")
     else:
         _say(
-            "stopped: the loss is no longer a finite number; try a smaller --learning_rate, or "
-            "smaller initial weights (--kernel_initializer); the last weights that were finite are "
-            f"in {folder.path / CHECKPOINTS}"
+            f"stopped: {trouble or 'the loss in validation is not finite'}; try a smaller "
+            "--learning_rate, or smaller initial weights (--kernel_initializer)"
         )
     saved = f"saved: {folder.path / MODEL}; " if finite else ""
     _say(f"{saved}look inside: tensorboard --logdir {folder.path.parent}")
