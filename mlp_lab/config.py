@@ -183,6 +183,14 @@ class Config:
         whole(0, 2**31 - 1),
         "N",
     )
+    deterministic: bool = _option(
+        TRAINING,
+        False,
+        "let only operations run that give the same bits each time, on a GPU too; one that has no "
+        "such form is an error. On CPUs runs are equal without it; docs/reliability.md has its "
+        "cost",
+        boolean,
+    )
     precision: str = _option(
         TRAINING,
         "float32",
@@ -278,6 +286,11 @@ class Config:
         if self.run_eagerly and self.jit_compile:
             raise InputError(
                 "run_eagerly", "excludes --jit_compile: plain Python is not compiled; choose one"
+            )
+        if self.deterministic and self.histogram_every == "auto":
+            raise InputError(
+                "deterministic",
+                "excludes --histogram_every=auto, which goes by the time steps take; give a number",
             )
         if self.resume and self.name is None:
             raise InputError("resume", "needs --name, the run that is to go on")

@@ -80,3 +80,14 @@ def test_plot(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_options(tmp_path):
+    printed, saved = benchmark("options", "--quick", home=tmp_path)
+    assert saved["results"].keys() == {"plain", "deterministic", "saving"}
+    for result in saved["results"].values():
+        assert result["median"] > 0
+    assert saved["results"]["plain"]["ratio"] == 1
+    difference = saved["results"]["saving"]["median"] - saved["results"]["plain"]["median"]
+    assert saved["seconds_of_checkpoint"] == difference
+    assert "`--deterministic`" in rows(printed)

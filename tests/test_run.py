@@ -360,3 +360,31 @@ def test_a_network_that_never_answers_costs_seconds(home, logs):
         )
     assert "using the bundled sample" in out
     assert time.monotonic() - started < 60
+
+
+def test_deterministic_lets_only_repeatable_operations_run(home, logs, tmp_path):
+    """Such a run leaves the same bits again; an operation that draws without a seed is refused."""
+    runs = []
+    for name in ("steady", "steady-again"):
+        flags = [f"--log_dir={logs}", f"--name={name}", "--epochs=1", "--dropout=0.5"]
+        succeed(FASHION, SAMPLE, *flags, "--deterministic", home=home)
+        runs.append(logs / name)
+    weights = [mlp_lab.load_model(run / "model.keras").get_weights() for run in runs]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert record(runs[0])["history"] == record(runs[1])["history"]
+
+    (tmp_path / "unsteady.py").write_text(
+        "import tensorflow as tf, mlp_lab\n"
+        "class Unsteady(mlp_lab.MLP):\n"
+        "    def call(self, inputs):\n"
+        "        noise = tf.raw_ops.RandomUniform(shape=[10], dtype='float32')\n"
+        "        return super().call(inputs) + noise\n"
+    )
+    flags = [SAMPLE, "--model=unsteady:Unsteady", f"--log_dir={logs}", "--epochs=1"]
+    there = {"env": {**environment(home), "PYTHONPATH": str(tmp_path)}}
+    done = train(*flags, "--name=unsteady", "--deterministic", home=home, **there)
+    assert done.returncode == 2
+    assert "seed" in done.stderr.splitlines()[-1]
+    done = train(*flags, "--name=unsteady", home=home, **there)
+    assert done.returncode == 0, done.stderr

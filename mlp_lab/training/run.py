@@ -45,7 +45,8 @@ class Result:
 def run(config: Config) -> Result:
     """Trains a model as the config says, testing after every epoch.
 
-    Sets Keras' global random seed and dtype policy.
+    Sets Keras' global random seed and dtype policy, and with `deterministic` TensorFlow's
+    determinism of operations, which stays on in the process.
 
     Raises:
       InputError: something in the config cannot be done; nothing has been written.
@@ -72,6 +73,8 @@ def _run(config: Config, folder: RunFolder) -> Result:
         )
 
     keras.utils.set_random_seed(config.seed)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(config.precision)
     model = parts.model(config, dataset)
     loss = parts.loss(config)

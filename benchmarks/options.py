@@ -1,0 +1,125 @@
+"""What options of `train.py` cost: whole runs, as processes, in turns.
+
+    python benchmarks/options.py --json options.json
+
+Each contestant trains the Fashion-MNIST tutorial's network for some epochs with one option
+changed. What counts is the time from the end of the first epoch to the end of the last, which
+the event files tell, as a ratio to the run without the option in the same round; the median is
+printed. About eight minutes on two cores.
+"""
+
+import argparse
+import datetime
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+sys.path.insert(0, str(ROOT))
+
+from environment import machine, versions  # noqa: E402
+
+PLAIN = ["--checkpoint_every=0", "--histogram_every=0", "--pictures_every=0", "--jit_compile"]
+# Name -> (what it is in the table, its flags).
+CONTESTANTS = {
+    "plain": ("neither probes, pictures nor checkpoints", []),
+    "deterministic": ("`--deterministic`", ["--deterministic"]),
+    "saving": ("a checkpoint after every epoch", ["--checkpoint_every={steps}"]),
+}
+# train.py's default: seconds from one checkpoint to the next.
+BETWEEN_CHECKPOINTS = 60
+
+
+def seconds(folder: Path) -> float:
+    """From the end of the first epoch of a run to the end of its last."""
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+    (path,) = (folder / "train").glob("events.out.tfevents.*")
+    times = [
+        event.wall_time
+        for event in EventFileLoader(str(path)).Load()
+        for value in event.summary.value
+        if value.tag == "epoch_loss"
+    ]
+    return times[-1] - times[0]
+
+
+def train(name: str, folder: Path, epochs: int, steps: int, source: list[str]) -> float:
+    """Runs one contestant; its seconds per epoch."""
+    command = [sys.executable, str(ROOT / "train.py"), f"--log_dir={folder}", f"--name={name}"]
+    options = [option.format(steps=steps) for option in [*PLAIN, *CONTESTANTS[name][1]]]
+    flags = ["--overwrite", "--verbose=none", f"--epochs={epochs}", *options, *source]
+    subprocess.run([*command, *flags], cwd=ROOT, check=True, capture_output=True)
+    return seconds(folder / name) / (epochs - 1)
+
+
+def main() -> int:
+    """Measures, prints, and saves."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--rounds", type=int, help="runs of each contestant (default: 7)")
+    parser.add_argument("--epochs", type=int, help="of each run, at least 2 (default: 20)")
+    parser.add_argument("--data_dir", help="folder of the data set (default: as train.py)")
+    parser.add_argument("--quick", action="store_true", help="a trial: the sample, 1 round")
+    parser.add_argument("--json", help="file for all that was measured")
+    options = parser.parse_args()
+    rounds = options.rounds or (1 if options.quick else 7)
+    epochs = options.epochs or (3 if options.quick else 20)
+    source = ["--data_source=sample"] if options.quick else []
+    if options.data_dir:
+        source = [f"--data_dir={options.data_dir}"]
+
+    from mlp_lab import data
+
+    kind = "sample" if options.quick else "auto"
+    rows = len(data.load("fashion_mnist", kind, options.data_dir).x_train)
+    steps = -(-rows // 128)
+    times: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
+    with tempfile.TemporaryDirectory() as folder:
+        for r in range(rounds):
+            print(f"round {r + 1} of {rounds}", file=sys.stderr)
+            shift = r % len(CONTESTANTS)
+            for name in [*CONTESTANTS][shift:] + [*CONTESTANTS][:shift]:
+                times[name].append(train(name, Path(folder), epochs, steps, source))
+
+    print(f"Seconds per epoch of {rows:,} rows, {rounds} runs of {epochs} epochs\n")
+    print("| run | median s | least s | ratio to plain |\n|---|---|---|---|")
+    results = {}
+    for name, (says, _) in CONTESTANTS.items():
+        pairs = zip(times[name], times["plain"], strict=True)
+        ratio = statistics.median(a / b for a, b in pairs)
+        median = statistics.median(times[name])
+        results[name] = {"seconds": times[name], "median": median, "ratio": ratio}
+        print(f"| {says} | {median:.3f} | {min(times[name]):.3f} | {ratio:.3f} |")
+    save = statistics.median(a - b for a, b in zip(times["saving"], times["plain"], strict=True))
+    share = save / BETWEEN_CHECKPOINTS
+    print(
+        f"\nA checkpoint takes {1000 * save:.0f} ms: {share:.2%} of a run that saves once a minute."
+    )
+    now = str(datetime.date.today())
+    print(
+        f"\n{now}; {machine()['cpus']} processors; "
+        + ", ".join(f"{name} {version}" for name, version in versions().items())
+        + "."
+    )
+    if options.json:
+        found = {
+            "results": results,
+            "seconds_of_checkpoint": save,
+            "share": share,
+            "rows": rows,
+            "rounds": rounds,
+            "epochs": epochs,
+            "date": now,
+            "versions": versions(),
+            "machine": machine(),
+        }
+        Path(options.json).write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
