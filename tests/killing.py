@@ -1,0 +1,102 @@
+"""Runs that are started, killed and resumed as processes, and what they leave behind."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import events
+import numpy as np
+from process import ROOT
+
+import mlp_lab
+
+FLAGS = [
+    "--data_source=sample", "--epochs=4", "--dropout=0.3", "--histogram_every=20",
+    "--checkpoint_every=20", "--nojit_compile", "--hidden_units=32,16", "--pictures_every=2",
+    "--verbose=line", "--precision=float32",
+]  # fmt: skip
+# These tell of time.
+TIMED = {"steps_per_second", "observing/share"}
+
+
+def start(home, name, *arguments):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("KERAS")}
+    environment |= {"HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *FLAGS, f"--log_dir={home}/logs",
+         f"--name={name}", *arguments],
+        cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def end(process, status=0):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == status, out + err
+    return out, err
+
+
+def wait_for(condition, process):
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def outcome(home, name):
+    """All that a run leaves, but times: weights, history, every event."""
+    folder = home / "logs" / name
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "finished"
+    model = mlp_lab.load_model(folder / "model.keras")
+    # Keras draws anew the seeds of a loaded model's dropout.
+    variables = [*model.weights, *model.optimizer.variables]
+    weights = [np.array(v) for v in variables if "seed" not in v.path]
+    curves = {
+        (part, tag): {step: np.asarray(value) for step, value in curve.items()}
+        for part in (".", "train", "validation")
+        for tag, curve in events.read(folder / part).items()
+        if tag not in TIMED and not tag.startswith(("run", "_hparams_"))
+    }
+    return weights, record["history"], curves
+
+
+def assert_same(a, b):
+    for one, other in zip(a[0], b[0], strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert a[1] == b[1]
+    assert a[2].keys() == b[2].keys()
+    assert {part for part, _ in a[2]} == {".", "train", "validation"}
+    for key, curve in a[2].items():
+        assert list(curve) == list(b[2][key]), key
+        for step, value in curve.items():
+            np.testing.assert_array_equal(value, b[2][key][step], err_msg=f"{key} {step}")
+
+
+def kill_and_resume(home, name, after):
+    """Kills a run after some seconds, then does what it says until it is finished.
+
+    Returns:
+      What the kill found: "before it wrote", "before a checkpoint", "after a checkpoint",
+      "while it saved" or "after its end".
+    """
+    process = start(home, name)
+    try:
+        process.communicate(timeout=after)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+    folder = home / "logs" / name
+    if not folder.exists():
+        end(start(home, name))
+        return "before it wrote"
+    saving = any(folder.glob("checkpoints/*.tmp"))
+    finished = process.returncode == 0
+    _, err = end(start(home, name), 2)
+    if "--resume" in err:
+        end(start(home, name, "--resume"))
+        return "while it saved" if saving else "after a checkpoint"
+    if not finished:
+        end(start(home, name, "--overwrite"))
+        return "before a checkpoint"
+    return "after its end"

@@ -1,0 +1,73 @@
+"""Kills training processes at random moments and has them go on, many times.
+
+    python tools/kills.py --kills=200
+
+Each run of `train.py` is killed with SIGKILL at a random moment, from the start of its process
+to its end, then resumed as it says, and compared with one that was never disturbed: weights,
+optimizer state, history and every record in TensorBoard but those of time have to be equal, bit
+for bit. Prints where the kills fell. The long form of `tests/test_survival.py`; about half an
+hour on two cores.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import datetime
+import random
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "benchmarks")]
+
+from environment import versions  # noqa: E402
+from killing import assert_same, end, kill_and_resume, outcome, start  # noqa: E402
+
+
+def main() -> int:
+    """Kills, compares, prints; status 1 if a run ended otherwise."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--kills", type=int, default=200, help="runs to kill (default: 200)")
+    parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time (default: 2)")
+    options = parser.parse_args()
+    found: collections.Counter[str] = collections.Counter()
+    wrong = []
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        began = time.monotonic()
+        end(start(home, "undisturbed"))
+        # Beside others a run takes longer: moments up to the end of those too.
+        seconds = (time.monotonic() - began) * min(options.jobs, 2)
+        expected = outcome(home, "undisturbed")
+
+        def kill(number: int) -> str:
+            after = random.Random(f"{options.seed} {number}").uniform(0, seconds)
+            moment = kill_and_resume(home, f"kill-{number}", after)
+            assert_same(outcome(home, f"kill-{number}"), expected)
+            shutil.rmtree(home / "logs" / f"kill-{number}")
+            return moment
+
+        with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+            kills = {pool.submit(kill, number): number for number in range(options.kills)}
+            for done, future in enumerate(concurrent.futures.as_completed(kills), start=1):
+                try:
+                    found[future.result()] += 1
+                except AssertionError as error:
+                    wrong.append(kills[future])
+                    print(f"kill {kills[future]}: {error}", file=sys.stderr, flush=True)
+                print(f"{done} of {options.kills}", file=sys.stderr, flush=True)
+    print("| a run was killed | times |\n|---|---|")
+    for moment, times in found.most_common():
+        print(f"| {moment} | {times} |")
+    print(f"\n{sum(found.values())} of {options.kills} ended as the undisturbed run did", end="")
+    print(f", not those numbered {sorted(wrong)}." if wrong else ".")
+    print(f"\n{datetime.date.today()}; {versions()}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
