@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 from process import ROOT, train
 
+from mlp_lab.config import Config
+from mlp_lab.training.folder import RunFolder
+
 
 def files(folder: Path) -> dict[Path, int]:
     """Everything below a folder, with the time when it was last changed."""
@@ -223,6 +226,19 @@ def test_existing_run_is_kept(tmp_path):
     line = refuse(tmp_path, *arguments, "--overwrite")
     assert line.startswith("--overwrite: ")
     assert "not a run's folder" in line
+    assert (run / "mine.txt").read_text() == "keep me"
+
+
+@pytest.mark.parametrize("left", [(), ("run.lock",), ("run.lock", "flags.txt")])
+def test_folder_of_a_run_killed_while_it_was_made_is_replaced(left, tmp_path):
+    run = tmp_path / "logs" / "first"
+    run.mkdir(parents=True)
+    for name in left:
+        (run / name).write_text("")
+    folder = RunFolder(Config(log_dir=str(tmp_path / "logs"), name="first", overwrite=True))
+    folder.create()
+    folder.release()
+    assert (run / "flags.txt").stat().st_size
 
 
 # Parts that cannot be made or do not fit.

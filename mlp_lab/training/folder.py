@@ -21,7 +21,7 @@ from typing import Any
 from mlp_lab import flags
 from mlp_lab.config import Config
 from mlp_lab.errors import InputError
-from mlp_lab.training.lock import Lock
+from mlp_lab.training.lock import LOCK, Lock
 
 FLAGS, RECORD, MODEL = "flags.txt", "run.json", "model.keras"
 CHECKPOINTS, NON_FINITE = "checkpoints", "non_finite"
@@ -120,12 +120,19 @@ class RunFolder:
                 f"the run {str(self.path)!r} exists and stays as it is; choose another --name, or "
                 "give --overwrite to delete it",
             )
-        if not (self.path / RECORD).is_file() or self.path.is_symlink():
+        if self.path.is_symlink() or not self._is_of_a_run():
             raise InputError(
                 "overwrite",
-                f"{str(self.path)!r} is not a run's folder (it has no {RECORD}), so it is not "
-                "deleted; choose another --name, or remove it yourself",
+                f"{str(self.path)!r} is not a run's folder (it has no {RECORD} and no {FLAGS}), so "
+                "it is not deleted; choose another --name, or remove it yourself",
             )
+
+    def _is_of_a_run(self) -> bool:
+        """Whether a run made this folder, even if it was killed before its first record."""
+        if not self.path.is_dir():
+            return False
+        names = {entry.name for entry in self.path.iterdir()}
+        return names <= {LOCK} or bool(names & {FLAGS, RECORD})
 
     def create(self) -> None:
         """Makes the folder, in place of an old one if --overwrite says so, with its flags.
