@@ -92,7 +92,7 @@ def test_another_backend_is_refused(tmp_path):
 
 
 def test_get_file_leaves_what_fails_its_checksum_under_the_final_name(tmp_path):
-    """Why downloads are staged in a folder of their own."""
+    """One reason why downloads do without it; the others are time and size without a limit."""
     source = tmp_path / "source.gz"
     source.write_bytes(b"not what was asked for")
     with pytest.raises(ValueError, match="hash"):

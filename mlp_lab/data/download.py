@@ -1,9 +1,9 @@
 """Downloads a full data set into the Keras cache.
 
 Three promises: without a network it gives up within seconds; a server that stops
-sending is given up on; and no file gets its final name in the cache before its
-checksum and its decoded content have been verified, so that neither a kill nor a
-full disk leaves a file that is later taken as good.
+sending, sends too slowly or does not end is given up on; and no file gets its final name
+in the cache before its checksum and its decoded content have been verified, so that
+neither a kill nor a full disk leaves a file that is later taken as good.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import hashlib
 import http.client
 import os
 import shutil
-import socket
 import tempfile
 import threading
 import time
@@ -38,11 +37,19 @@ PROBE_SECONDS = 5.0
 STALL_SECONDS = 20.0
 """Time without a single byte after which a running download is given up."""
 
+TOTAL_SECONDS = 600.0
+"""Time for all files of a set; the larger one, 30.9 MB, needs 52 kB/s."""
+
+MAX_FILE_BYTES = 100 * 1024**2
+"""Largest file that is fetched, four times the largest published one."""
+
 _STAGING_PREFIX = ".mlp_lab-download-"
 _STALE_SECONDS = 24 * 3600.0
 
 # Some servers answer a GET but not a HEAD request; they are reachable all the same.
 _HEAD_REFUSED = (405, 501)
+
+_NETWORK_ERRORS = (OSError, http.client.HTTPException, ValueError)
 
 
 def download(
@@ -74,9 +81,10 @@ def download(
             raise Absent(f"no network ({reason})")
         host = urllib.parse.urlsplit(needed[0].url).hostname
         note(f"{info.name}: downloading the full set from {host} into {folder}")
+    end = time.monotonic() + TOTAL_SECONDS
     with _staging(folder) as staging:
         for file in needed:
-            _fetch(file, staging)
+            _fetch(file, staging, end)
         fetched = {name: staging / file.file_name for file in needed for name in file.holds}
         files = {**final, **fetched}
         try:
@@ -95,10 +103,6 @@ def download(
 def probe(url: str, seconds: float | None = None) -> str | None:
     """Asks the server for the headers of `url`, in a bounded time.
 
-    A resolver or a proxy that hangs is not bounded by a socket's timeout, hence
-    the thread. It is a daemon: if it hangs for good it does not keep the program
-    from ending.
-
     Args:
       url: what to ask for; proxies from the environment are used.
       seconds: limit, `PROBE_SECONDS` by default.
@@ -107,13 +111,25 @@ def probe(url: str, seconds: float | None = None) -> str | None:
       None if the server has it, else the reason in a few words.
     """
     limit = PROBE_SECONDS if seconds is None else seconds
+    return _in_time(
+        lambda: _ask(url, limit), limit, f"no answer from {_server(url)} within {limit:g} s"
+    )
+
+
+def _in_time(work: Callable[[], str | None], seconds: float, late: str) -> str | None:
+    """What `work` returns, or `late` if that takes longer.
+
+    A resolver or a proxy that hangs, or headers that trickle, are not bounded by a
+    socket's timeout, hence the thread. It is a daemon: if it hangs for good it does not
+    keep the program from ending.
+    """
     outcome: list[str | None] = []
     thread = threading.Thread(
-        target=lambda: outcome.append(_ask(url, limit)), name="mlp_lab-probe", daemon=True
+        target=lambda: outcome.append(work()), name="mlp_lab-download", daemon=True
     )
     thread.start()
-    thread.join(limit)
-    return outcome[0] if outcome else f"no answer from {_server(url)} within {limit:g} s"
+    thread.join(seconds)
+    return outcome[0] if outcome else late
 
 
 def _ask(url: str, seconds: float) -> str | None:
@@ -123,15 +139,17 @@ def _ask(url: str, seconds: float) -> str | None:
             return None
     except urllib.error.HTTPError as error:
         error.close()
-        if error.code in _HEAD_REFUSED:
-            return None
+        return None if error.code in _HEAD_REFUSED else _network_reason(url, error)
+    except _NETWORK_ERRORS as error:
+        return _network_reason(url, error)
+
+
+def _network_reason(url: str, error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
         return f"{_server(url)} answers HTTP {error.code}"
-    except urllib.error.URLError as error:
-        cause = error.reason
-        said = reason_of(cause) if isinstance(cause, BaseException) else str(cause)
-        return f"{_server(url)}: {said}"
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        return f"{_server(url)}: {reason_of(error)}"
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    said = reason_of(cause) if isinstance(cause, BaseException) else str(cause)
+    return f"{_server(url)}: {said}"
 
 
 def _server(url: str) -> str:
@@ -145,26 +163,44 @@ def _server(url: str) -> str:
     return f"{host} through the proxy {through.netloc.rpartition('@')[2]}"
 
 
-def _fetch(file: RemoteFile, staging: Path) -> None:
+def _fetch(file: RemoteFile, staging: Path, end: float) -> None:
+    """Fetches a file until `end` of the monotonic clock, and checks its checksum."""
+    path = staging / file.file_name
+    stopped = threading.Event()
+    try:
+        reason = _in_time(
+            lambda: _receive(file.url, path, stopped),
+            max(0.0, end - time.monotonic()),
+            f"not finished within {TOTAL_SECONDS:g} s",
+        )
+    finally:
+        stopped.set()
+    if reason is None and not _has_digest(path, file):
+        reason = f"its {file.algorithm} is not the published one"
+    if reason is not None:
+        raise Absent(f"download of {file.url} failed ({reason})")
+
+
+def _receive(url: str, path: Path, stopped: threading.Event) -> str | None:
+    """Fetches a file with a bar on the way; returns None, or why it is not whole."""
     # Imported here: Keras takes seconds, and whoever needs no download needs no Keras.
     import keras
 
-    # get_file takes no timeout, and without one a silent server holds it for ever.
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(STALL_SECONDS)
+    received = 0
     try:
-        keras.utils.get_file(
-            fname=file.file_name,
-            origin=file.url,
-            file_hash=file.digest,
-            hash_algorithm=file.algorithm,
-            cache_dir=str(staging),
-            cache_subdir="",
-        )
-    except Exception as error:  # get_file raises bare Exception for HTTP and URL errors.
-        raise Absent(f"download of {file.url} failed ({reason_of(error)})") from error
-    finally:
-        socket.setdefaulttimeout(before)
+        with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response, open(path, "wb") as to:
+            length = int(response.headers.get("Content-Length") or 0)
+            bar = keras.utils.Progbar(length or None, unit_name="byte")
+            # read1 returns what has come, where read would wait for a whole piece.
+            while (piece := response.read1(CHUNK_BYTES)) and not stopped.is_set():
+                received += len(piece)
+                if received > MAX_FILE_BYTES:
+                    return f"more than {MAX_FILE_BYTES:,} bytes came"
+                to.write(piece)
+                bar.update(received)
+    except _NETWORK_ERRORS as error:
+        return _network_reason(url, error)
+    return None
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gzip
 import hashlib
@@ -161,6 +162,7 @@ class Server:
       requests: (method, file name) of every request so far.
       head_status: status for HEAD requests instead of the normal one, if not 0.
       stall_after: bytes of a body after which it sends no more, if not None.
+      trickle: "headers" or "body": which part it sends a byte at a time, ten in a second.
       cut_after: bytes of a body after which it closes the connection, if not None.
     """
 
@@ -170,6 +172,7 @@ class Server:
         self.head_status = 0
         self.stall_after: int | None = None
         self.cut_after: int | None = None
+        self.trickle = ""
         self.closing = threading.Event()
         server = self
 
@@ -180,8 +183,13 @@ class Server:
 
             def do_GET(self) -> None:
                 server.requests.append(("GET", self.path[1:]))
+                if server.trickle == "headers":
+                    self._trickle(b"HTTP/1.0 200 OK\r\nX-Slow: " + bytes([120]) * 2000)
+                    return
                 content = self._start(0)
-                if server.stall_after is not None:
+                if server.trickle == "body":
+                    self._trickle(content)
+                elif server.stall_after is not None:
                     self.wfile.write(content[: server.stall_after])
                     self.wfile.flush()
                     server.closing.wait(60)
@@ -189,6 +197,13 @@ class Server:
                     self.wfile.write(content[: server.cut_after])
                 else:
                     self.wfile.write(content)
+
+            def _trickle(self, content: bytes) -> None:
+                with contextlib.suppress(ConnectionError):  # The other side has had enough.
+                    for byte in content:
+                        self.wfile.write(bytes([byte]))
+                        if server.closing.wait(0.1):
+                            return
 
             def _start(self, status: int) -> bytes:
                 content = server.files.get(self.path[1:])
