@@ -73,30 +73,55 @@ def assert_same(a, b):
             np.testing.assert_array_equal(value, b[2][key][step], err_msg=f"{key} {step}")
 
 
-def kill_and_resume(home, name, after):
-    """Kills a run after some seconds, then does what it says until it is finished.
+def later(seconds):
+    """A moment to kill at: so many seconds from now."""
+    end = time.monotonic() + seconds
+    return lambda folder: time.monotonic() >= end
+
+
+def kill_and_resume(home, name, moment):
+    """Kills a run, then does what it says until it is finished.
+
+    Args:
+      moment: given the run's folder, whether to kill now; asked until it says so.
 
     Returns:
-      What the kill found: "before it wrote", "before a checkpoint", "after a checkpoint",
-      "while it saved" or "after its end".
+      How far the run had come, by what the kill left of it.
     """
-    process = start(home, name)
-    try:
-        process.communicate(timeout=after)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
     folder = home / "logs" / name
+    process = start(home, name)
+    while process.poll() is None and not moment(folder):
+        time.sleep(0.0002)
+    process.kill()
+    process.communicate()
+    found = _place(folder)
     if not folder.exists():
         end(start(home, name))
-        return "before it wrote"
-    saving = any(folder.glob("checkpoints/*.tmp"))
-    finished = process.returncode == 0
+        return found
     _, err = end(start(home, name), 2)
     if "--resume" in err:
         end(start(home, name, "--resume"))
-        return "while it saved" if saving else "after a checkpoint"
-    if not finished:
+    elif found != ENDED:
         end(start(home, name, "--overwrite"))
-        return "before a checkpoint"
-    return "after its end"
+    return found
+
+
+ENDED = "after its end"
+
+
+def _place(folder):
+    if not folder.exists():
+        return "before it wrote"
+    if not (folder / "run.json").exists():
+        return "while it made its folder"
+    if json.loads((folder / "run.json").read_text())["status"] == "finished":
+        return ENDED
+    if any(folder.glob("checkpoints/.*.tmp")):
+        return "while it saved a checkpoint, half of which was left"
+    if (folder / "model.keras").exists():
+        return "while it saved the model"
+    return (
+        "in training, after a checkpoint"
+        if any(folder.glob("checkpoints/step-*[1-9]*.ckpt"))
+        else "before a checkpoint"
+    )

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from killing import assert_same, end, kill_and_resume, outcome, start, wait_for
+from killing import assert_same, end, kill_and_resume, later, outcome, start, wait_for
 
 from mlp_lab.checkpoints import Store
 
@@ -37,7 +37,7 @@ def undisturbed(home):
 @pytest.mark.parametrize("share", [0.85])
 def test_killed_run_goes_on_to_the_same_end(share, home, undisturbed):
     expected, seconds = undisturbed
-    kill_and_resume(home, f"killed-{share}", share * seconds)
+    kill_and_resume(home, f"killed-{share}", later(share * seconds))
     assert_same(outcome(home, f"killed-{share}"), expected)
 
 
@@ -46,7 +46,7 @@ def test_killed_run_goes_on_to_the_same_end(share, home, undisturbed):
 def test_killed_at_any_moment(number, home, undisturbed):
     expected, seconds = undisturbed
     after = random.Random(number).uniform(0.2, 1.0) * seconds
-    kill_and_resume(home, f"random-{number}", after)
+    kill_and_resume(home, f"random-{number}", later(after))
     assert_same(outcome(home, f"random-{number}"), expected)
 
 

@@ -5,7 +5,9 @@
 Each run of `train.py` is killed with SIGKILL at a random moment, from the start of its process
 to its end, then resumed as it says, and compared with one that was never disturbed: weights,
 optimizer state, history and every record in TensorBoard but those of time have to be equal, bit
-for bit. Prints where the kills fell. The long form of `tests/test_survival.py`; about half an
+for bit. Half of the moments are drawn from a run's whole length; the others are aimed at what takes
+too little of it to be hit by chance: the first files, the writing of a checkpoint, the model's
+file. Prints where the kills fell. The long form of `tests/test_survival.py`; about half an
 hour on two cores.
 """
 
@@ -18,13 +20,44 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 from environment import versions  # noqa: E402
-from killing import assert_same, end, kill_and_resume, outcome, start  # noqa: E402
+from killing import assert_same, end, kill_and_resume, later, outcome, start  # noqa: E402
+
+
+def aimed(chosen: random.Random, seconds: float) -> Callable[[Path], bool]:
+    """A moment to kill a run at that takes so many seconds."""
+    aims = ["any moment"] * 5 + ["a checkpoint"] * 3 + ["run.lock", "model.keras"]
+    aim = chosen.choice(aims)
+    if aim == "any moment":
+        return later(chosen.uniform(0, seconds))
+    if aim == "a checkpoint":
+        return _being_written(chosen.randint(1, 5))  # it makes a few more
+    since: list[float] = []
+    delay = chosen.uniform(0, 0.1)
+
+    def written(folder: Path) -> bool:
+        if (folder / aim).exists():
+            since.append(time.monotonic())
+        return bool(since) and time.monotonic() - since[0] >= delay
+
+    return written
+
+
+def _being_written(number: int) -> Callable[[Path], bool]:
+    seen: set[str] = set()
+
+    def being_written(folder: Path) -> bool:
+        names = {path.name for path in folder.glob("checkpoints/.*.tmp")}
+        seen.update(names)
+        return bool(names) and len(seen) >= number
+
+    return being_written
 
 
 def main() -> int:
@@ -45,11 +78,11 @@ def main() -> int:
         expected = outcome(home, "undisturbed")
 
         def kill(number: int) -> str:
-            after = random.Random(f"{options.seed} {number}").uniform(0, seconds)
-            moment = kill_and_resume(home, f"kill-{number}", after)
+            moment = aimed(random.Random(f"{options.seed} {number}"), seconds)
+            place = kill_and_resume(home, f"kill-{number}", moment)
             assert_same(outcome(home, f"kill-{number}"), expected)
             shutil.rmtree(home / "logs" / f"kill-{number}")
-            return moment
+            return place
 
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             kills = {pool.submit(kill, number): number for number in range(options.kills)}
