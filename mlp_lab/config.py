@@ -10,6 +10,7 @@ from typing import Any
 
 from mlp_lab import registry
 from mlp_lab.data.catalogue import DATASETS
+from mlp_lab.data.rows import MEMORY_MB
 from mlp_lab.data.sources import SOURCES, check_together
 from mlp_lab.errors import InputError
 from mlp_lab.option_checks import (
@@ -62,9 +63,19 @@ class Config:
     data_dir: str | None = _option(
         DATA,
         None,
-        "folder with the data set's IDX files (plain or .gz) or Keras' npz file, or the npz file",
+        "folder with the data set's IDX files (plain or .gz), npy files (x_train.npy, ...), Keras' "
+        "npz file or shards (python -m mlp_lab.data convert --help); or the npz file",
         text,
         "PATH",
+    )
+    data_memory_mb: int = _option(
+        DATA,
+        MEMORY_MB,
+        "shards, IDX and npy files in --data_dir that have more MB (of 10^6 bytes) in all are "
+        "streamed: so many MB of their rows are held at once, half of it the buffer in which they "
+        "are shuffled",
+        whole(1),
+        "N",
     )
     validation_split: float = _option(
         DATA,

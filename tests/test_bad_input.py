@@ -78,6 +78,7 @@ FLAGS = {
     "--flagfile": ["--flagfile", "needs a value"],
     "epochs=3": ["unexpected argument 'epochs=3'", "--name=value"],
     "--data_dir=": ["--data_dir", "not empty"],
+    "--data_memory_mb=0": ["--data_memory_mb", "at least 1", "got 0"],
     "--data_source=data_dir": ["--data_source", "--data_dir=PATH"],
 }
 

@@ -13,6 +13,7 @@ from mlp_lab.errors import InputError
 
 OPTIONS = {
     "dataset": st.sampled_from(["mnist", "fashion_mnist"]),
+    "data_memory_mb": st.integers(1, 10**6),
     "data_source": st.sampled_from(["auto", "sample", "download"]),
     "model": st.sampled_from(["mlp", "mlp(use_bias=False)", "my.models:Net(a=[1, 2], b='x,y')"]),
     "hidden_units": st.none() | st.lists(st.integers(1, 4096), max_size=5).map(tuple),

@@ -9,6 +9,8 @@ from mlp_lab.data.dataset import Dataset, Origin
 from mlp_lab.data.faults import DataFault
 from mlp_lab.data.idx import read_idx
 from mlp_lab.data.npz import read_npz
+from mlp_lab.data.rows import Rows, open_rows
+from mlp_lab.data.shards import Shards, open_shards, write_shards
 from mlp_lab.data.sources import SOURCES, load
 
 __all__ = [
@@ -19,8 +21,13 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "Origin",
+    "Rows",
+    "Shards",
     "dataset_names",
     "load",
+    "open_rows",
+    "open_shards",
     "read_idx",
     "read_npz",
+    "write_shards",
 ]

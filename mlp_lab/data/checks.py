@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,13 +11,14 @@ import numpy as np
 from mlp_lab.data.catalogue import ARRAY_NAMES, DatasetInfo
 from mlp_lab.data.dataset import content_sha256
 from mlp_lab.data.faults import DataFault
+from mlp_lab.data.rows import Rows
 
 _SPLITS = (("training", "x_train", "y_train"), ("test", "x_test", "y_test"))
 
 
 def checked(
-    arrays: Mapping[str, np.ndarray], files: Mapping[str, Path], info: DatasetInfo
-) -> dict[str, np.ndarray]:
+    arrays: Mapping[str, np.ndarray | Rows], files: Mapping[str, Path], info: DatasetInfo
+) -> dict[str, np.ndarray | Rows]:
     """Checks shapes, counts and labels, and unifies the types.
 
     Args:
@@ -31,7 +33,7 @@ def checked(
       DataFault: images and labels are swapped, a shape or count is wrong, there
         are no rows, or a label is out of range.
     """
-    result: dict[str, np.ndarray] = {}
+    result: dict[str, np.ndarray | Rows] = {}
     for split, images_name, labels_name in _SPLITS:
         images, labels = arrays[images_name], arrays[labels_name]
         at_images, at_labels = files[images_name], files[labels_name]
@@ -59,13 +61,20 @@ def checked(
             )
         if len(images) == 0:
             raise DataFault(at_images, f"there are no {split} images (zero rows)")
-        _check_labels(labels, at_labels, split, info)
         result[images_name] = images
-        result[labels_name] = labels.astype(np.int32)
+        in_range = functools.partial(_in_range, path=at_labels, split=split, info=info)
+        if isinstance(labels, Rows):
+            result[labels_name] = labels = labels.mapped(in_range)
+            # Those that lie among the images are looked at when they are read.
+            for _ in labels.chunks() if at_labels != at_images else ():
+                pass
+        else:
+            result[labels_name] = in_range(labels)
     return result
 
 
-def _check_labels(labels: np.ndarray, path: Path, split: str, info: DatasetInfo) -> None:
+def _in_range(labels: np.ndarray, path: Path, split: str, info: DatasetInfo) -> np.ndarray:
+    """The labels as int32."""
     wrong = np.flatnonzero((labels < 0) | (labels >= info.num_classes))
     if len(wrong):
         first = int(wrong[0])
@@ -74,11 +83,12 @@ def _check_labels(labels: np.ndarray, path: Path, split: str, info: DatasetInfo)
             f"{len(wrong):,} {split} labels are out of range: label {labels[first]} at row "
             f"{first}, {info.name} has 0 to {info.num_classes - 1}",
         )
+    return labels.astype(np.int32)
 
 
-def content_hashes(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+def content_hashes(arrays: Mapping[str, np.ndarray | Rows]) -> dict[str, str]:
     """Content SHA-256 (see `content_sha256`) of each array, by name."""
-    return {name: content_sha256(arrays[name]) for name in ARRAY_NAMES}
+    return {name: content_sha256(np.asarray(arrays[name])) for name in ARRAY_NAMES}
 
 
 def check_content(

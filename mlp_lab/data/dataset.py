@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mlp_lab.data.rows import Rows
+
 
 def content_sha256(array: np.ndarray) -> str:
     """Hexadecimal SHA-256 of an array's content as uint8 bytes in C order.
@@ -27,7 +29,8 @@ class Origin:
       kind: the source that delivered: `"data_dir"`, `"keras_cache"`,
         `"installed"`, `"download"` or `"sample"`.
       location: file or folder that was read.
-      sha256: per array name, the SHA-256 of its content (see `content_sha256`).
+      sha256: per array name, the SHA-256 of its content (see `content_sha256`); empty for
+        `Rows` of IDX and npy files, which are not read before training.
       published: whether all four arrays equal the full set as published.
       rows: number of images, `{"train": ..., "test": ...}`.
       notes: what was said on the console on the way, one line each.
@@ -54,7 +57,7 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images and labels, ready for a pipeline. The arrays are read-only.
+    """Images and labels, ready for a pipeline. The arrays are read-only, or `Rows` of files.
 
     Attributes:
       name: the name used in `--dataset`.
@@ -67,19 +70,21 @@ class Dataset:
     """
 
     name: str
-    x_train: np.ndarray = field(repr=False)
-    y_train: np.ndarray = field(repr=False)
-    x_test: np.ndarray = field(repr=False)
-    y_test: np.ndarray = field(repr=False)
+    x_train: np.ndarray | Rows = field(repr=False)
+    y_train: np.ndarray | Rows = field(repr=False)
+    x_test: np.ndarray | Rows = field(repr=False)
+    y_test: np.ndarray | Rows = field(repr=False)
     class_names: tuple[str, ...]
     origin: Origin
 
     def __post_init__(self) -> None:
         for name in ("x_train", "y_train", "x_test", "y_test"):
-            # A view: the caller's own array keeps its flags.
-            array = getattr(self, name).view()
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+            array = getattr(self, name)
+            if isinstance(array, np.ndarray):
+                # A view: the caller's own array keeps its flags.
+                array = array.view()
+                array.setflags(write=False)
+                object.__setattr__(self, name, array)
 
     @property
     def num_classes(self) -> int:

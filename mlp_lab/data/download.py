@@ -29,6 +29,7 @@ from mlp_lab.data.checks import check_content, content_hashes
 from mlp_lab.data.faults import Absent, DataFault
 from mlp_lab.data.folder import read_arrays
 from mlp_lab.data.keras_cache import cached_files, keras_homes
+from mlp_lab.data.rows import Rows
 from mlp_lab.data.streams import CHUNK_BYTES, reason_of
 
 PROBE_SECONDS = 5.0
@@ -54,7 +55,7 @@ _NETWORK_ERRORS = (OSError, http.client.HTTPException, ValueError)
 
 def download(
     info: DatasetInfo, note: Callable[[str], None]
-) -> tuple[dict[str, np.ndarray], dict[str, Path]]:
+) -> tuple[dict[str, np.ndarray | Rows], dict[str, Path]]:
     """Brings the full set into the Keras cache, and reads it.
 
     Files that are already there with the right checksum are not fetched again.

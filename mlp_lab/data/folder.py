@@ -11,9 +11,11 @@ import numpy as np
 from mlp_lab.data.catalogue import ARRAY_NAMES, IDX_STEMS, DatasetInfo
 from mlp_lab.data.checks import checked
 from mlp_lab.data.faults import DataFault
-from mlp_lab.data.idx import read_idx
-from mlp_lab.data.npz import read_npz
-from mlp_lab.data.streams import reason_of
+from mlp_lab.data.idx import is_gzip, read_idx
+from mlp_lab.data.npz import check_dtype, read_npz
+from mlp_lab.data.rows import MEMORY_MB, Rows, open_rows
+from mlp_lab.data.shards import INDEX, open_shards
+from mlp_lab.data.streams import open_regular, reason_of
 
 _SHOWN_NAMES = 6
 
@@ -21,16 +23,16 @@ _SHOWN_NAMES = 6
 def find_files(path: Path, info: DatasetInfo) -> dict[str, Path]:
     """Finds the file of each array.
 
-    A folder may hold several candidates. The order is: IDX plain, IDX gzipped,
-    npz. Plain and gzipped files may be mixed; an npz is used only when the four
-    IDX files are not all there.
+    A folder may hold several candidates. The order is: shards, IDX plain, IDX gzipped, npy
+    (`x_train.npy`, ...), npz. IDX and npy files may be mixed; an npz is used only when the four
+    are not all there.
 
     Args:
       path: a folder, or an .npz file itself.
       info: the data set looked for.
 
     Returns:
-      A path per array name; the same path four times for an npz.
+      A path per array name; the same path four times for an npz, or the index of shards.
 
     Raises:
       DataFault: the path is missing, neither a folder nor an .npz file, empty,
@@ -48,9 +50,12 @@ def find_files(path: Path, info: DatasetInfo) -> dict[str, Path]:
         raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
     if not names:
         raise DataFault(path, f"is an empty directory; expected {_expected(info)}")
+    if INDEX in names:
+        return dict.fromkeys(ARRAY_NAMES, path / INDEX)
     found = {}
     for array in ARRAY_NAMES:
-        name = next((name for name in idx_names(array) if name in names), None)
+        known = (*idx_names(array), f"{array}.npy")
+        name = next((name for name in known if name in names), None)
         if name is not None:
             found[array] = path / name
     if len(found) == len(ARRAY_NAMES):
@@ -75,12 +80,16 @@ def idx_names(array: str) -> tuple[str, ...]:
     return (stem, dotted, f"{stem}.gz", f"{dotted}.gz")
 
 
-def read_arrays(files: Mapping[str, Path], info: DatasetInfo) -> dict[str, np.ndarray]:
-    """Reads and checks the four arrays.
+def read_arrays(
+    files: Mapping[str, Path], info: DatasetInfo, memory_mb: int = MEMORY_MB
+) -> dict[str, np.ndarray | Rows]:
+    """Reads and checks the four arrays; opens those of larger sets.
 
     Args:
       files: a path per array name, as `find_files` returns.
       info: the data set the files claim to be.
+      memory_mb: of shards and of plain IDX and npy files that have more MB (of 10^6 bytes), rows
+        are read when they are needed. Compressed files are always read.
 
     Returns:
       Images uint8 [n, rows, columns] and labels int32 [n], by name.
@@ -89,11 +98,51 @@ def read_arrays(files: Mapping[str, Path], info: DatasetInfo) -> dict[str, np.nd
       DataFault: a file cannot be used, or the arrays do not form a data set.
     """
     first = files[ARRAY_NAMES[0]]
-    if first.suffix.lower() == ".npz":
+    arrays: Mapping[str, np.ndarray | Rows]
+    if first.name == INDEX:
+        arrays = _of_shards(first.parent, memory_mb)
+    elif first.suffix.lower() == ".npz":
         arrays = read_npz(first)
     else:
-        arrays = {name: read_idx(files[name]) for name in ARRAY_NAMES}
+        opened: dict[str, np.ndarray | Rows] = {}
+        large = sum(_size(path) for path in files.values()) > memory_mb * 10**6
+        for name, path in files.items():
+            if path.suffix == ".npy" or (large and not is_gzip(path)):
+                opened[name] = open_rows(path, memory_mb)
+            else:
+                opened[name] = read_idx(path)
+        arrays = opened if large else _in_memory(opened)
+    for name, array in arrays.items():
+        check_dtype(array.dtype, name, files[name])
     return checked(arrays, files, info)
+
+
+def stated_hashes(files: Mapping[str, Path]) -> dict[str, str]:
+    """What the index of shards says of the arrays' content; empty for other files."""
+    first = files[ARRAY_NAMES[0]]
+    if first.name != INDEX:
+        return {}
+    sha256 = open_shards(first.parent).sha256
+    return {f"{name}_{part}": sha256[part][name] for part in sha256 for name in sha256[part]}
+
+
+def _of_shards(path: Path, memory_mb: int) -> dict[str, np.ndarray | Rows]:
+    parts = open_shards(path, memory_mb).parts
+    found = {f"{name}_{part}": parts[part][name] for part in parts for name in parts[part]}
+    if missing := [name for name in ARRAY_NAMES if name not in found]:
+        raise DataFault(path / INDEX, f"lacks {', '.join(missing)}; it has {', '.join(found)}")
+    chosen = {name: found[name] for name in ARRAY_NAMES}
+    large = sum(rows.nbytes for rows in chosen.values()) > memory_mb * 10**6
+    return dict(chosen) if large else _in_memory(chosen)
+
+
+def _in_memory(arrays: Mapping[str, np.ndarray | Rows]) -> dict[str, np.ndarray | Rows]:
+    return {name: np.asarray(array) for name, array in arrays.items()}
+
+
+def _size(path: Path) -> int:
+    with open_regular(path) as file:
+        return os.fstat(file.fileno()).st_size
 
 
 def _expected(info: DatasetInfo) -> str:

@@ -65,11 +65,17 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
             raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
 
 
+def is_gzip(path: Path) -> bool:
+    """Whether the file begins as a gzipped one does."""
+    with open_regular(path) as raw:
+        return raw.read(2) == _GZIP_MAGIC
+
+
 def _decode(
     stream: BinaryIO | gzip.GzipFile, path: Path, file_size: int, *, zipped: bool
 ) -> np.ndarray:
     """Reads header and items; `file_size` is in bytes, as stored on the disk."""
-    shape = _read_shape(stream, path)
+    shape = read_idx_header(stream, path)
     claimed = math.prod(shape)
     claim = f"its header claims {_dims(shape)} = {claimed:,} bytes"
     if claimed > MAX_ARRAY_BYTES:
@@ -93,7 +99,8 @@ def _decode(
     return array
 
 
-def _read_shape(stream: BinaryIO | gzip.GzipFile, path: Path) -> tuple[int, ...]:
+def read_idx_header(stream: BinaryIO | gzip.GzipFile, path: Path) -> tuple[int, ...]:
+    """Reads the header; the shape. Raises `DataFault` if it is none of unsigned bytes."""
     magic = bytes(read_up_to(stream.read, 4))
     if not magic:
         raise DataFault(path, "is empty")

@@ -21,7 +21,7 @@ from mlp_lab.data.catalogue import ARRAY_NAMES
 from mlp_lab.data.faults import DataFault
 from mlp_lab.data.streams import MAX_ARRAY_BYTES, open_regular, read_up_to, reason_of
 
-_HEADER_BYTES = 16 * 1024
+HEADER_BYTES = 16 * 1024
 """More than the longest header numpy accepts (10,000 bytes)."""
 
 # Beside the obvious: NotImplementedError is an unknown zip version, RuntimeError an
@@ -97,9 +97,9 @@ def _read_member(
         # numpy writes no others, and zipfile decompresses those without a bound.
         raise DataFault(path, f"{name} is compressed in a way other than zip's DEFLATE")
     with archive.open(member) as stream:
-        start = read_up_to(stream.read, min(_HEADER_BYTES, member.file_size))
-        shape, fortran, dtype, header_bytes = _read_header(start, name, path)
-        _check_dtype(dtype, name, path)
+        start = read_up_to(stream.read, min(HEADER_BYTES, member.file_size))
+        shape, fortran, dtype, header_bytes = read_npy_header(start, name, path)
+        check_dtype(dtype, name, path)
         if any(size < 0 for size in shape):
             raise DataFault(path, f"{name}: its header claims the shape {shape}")
         claimed = math.prod(shape) * dtype.itemsize
@@ -122,13 +122,21 @@ def _read_member(
     return array
 
 
-def _read_header(
+def read_npy_header(
     start: bytearray, name: str, path: Path
 ) -> tuple[tuple[int, ...], bool, np.dtype, int]:
-    """Parses the header at the start of a member.
+    """Parses the header at the start of a .npy file.
+
+    Args:
+      start: the file's first bytes, at most `HEADER_BYTES`.
+      name: of the array, for messages.
+      path: likewise.
 
     Returns:
       Shape, whether in Fortran order, type, and the header's length in bytes.
+
+    Raises:
+      DataFault: it is none.
     """
     stream = io.BytesIO(start)
     try:
@@ -145,7 +153,8 @@ def _read_header(
     return shape, fortran, dtype, stream.tell()
 
 
-def _check_dtype(dtype: np.dtype, name: str, path: Path) -> None:
+def check_dtype(dtype: np.dtype, name: str, path: Path) -> None:
+    """Raises `DataFault` if an array of this name may not have this type."""
     if dtype.hasobject:
         raise DataFault(path, f"{name} holds pickled objects, which are never loaded")
     if name.startswith("x") and dtype != np.uint8:

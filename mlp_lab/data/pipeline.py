@@ -1,17 +1,27 @@
-"""Arrays in memory to pieces of one or more batches, as `tf.data` datasets.
+"""Arrays, in memory or in files, to pieces of one or more batches, as `tf.data` datasets.
 
 Samples stay in the arrays' own type (uint8 pixels are scaled by the model, in the
 graph): an epoch moves a quarter of the bytes that float32 images would.
 """
 
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from mlp_lab.data.gather import Gather
+from mlp_lab.data.rows import Rows
 
-def one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """Class indices [n] as rows [n, num_classes] float32: label 2 of 4 is [0, 0, 1, 0]."""
+
+def one_hot(labels: Any, num_classes: int) -> Any:
+    """Class indices [n] as rows [n, num_classes] float32: label 2 of 4 is [0, 0, 1, 0].
+
+    Of `Rows` they are made as the labels are read.
+    """
+    if isinstance(labels, Rows):
+        return labels.mapped(lambda some: one_hot(some, num_classes))
     return np.eye(num_classes, dtype=np.float32)[labels]
 
 
@@ -33,11 +43,19 @@ def pieces(
     (seed, epoch) alone: epoch 7 of a resumed run sees what epoch 7 of an
     uninterrupted one does, and the order does not depend on per_piece.
 
+    Shuffled rows from files (`Rows`) that do not all fit into half of their `memory_mb` pass a
+    buffer of that size. Its runs of rows follow from the memory, the row's length and the batch
+    size. Blocks of neighbors, of up to 256 KiB, go into it in an order that depends on (seed,
+    epoch), and when it is full all of its rows come out in one that depends on (seed, epoch,
+    run): shuffling of blocks and then of what is in the buffer, as in CorgiPile (Xu et al.,
+    2022). What fits has the very order that it has in memory.
+
     (`keras.Model.fit` on arrays does not do this: after `keras.utils.set_random_seed`
     it repeats the first epoch's order in every epoch, Keras 3.15.)
 
     Args:
-      arrays: an array [n, ...], or a nested tuple, list or dict of them.
+      arrays: an array or `Rows` [n, ...], or a nested tuple, list or dict of them. Arrays are
+        not copied: they must not change while pieces are drawn.
       batch_size: samples per batch, from 1 to n.
       per_piece: batches per piece, at least 1.
       shuffle: False keeps the order of the arrays.
@@ -50,8 +68,10 @@ def pieces(
 
     Raises:
       ValueError: arrays differ in length, or a size is out of range.
+      InputError: a batch does not fit into the memory for rows from files.
     """
-    lengths = sorted({len(array) for array in tf.nest.flatten(arrays)})
+    leaves = tf.nest.flatten(arrays)
+    lengths = sorted({len(array) for array in leaves})
     if len(lengths) != 1:
         raise ValueError(f"arrays: expected equal lengths, got {lengths}")
     rows = lengths[0]
@@ -60,25 +80,68 @@ def pieces(
     if per_piece < 1:
         raise ValueError(f"per_piece: expected at least 1, got {per_piece}")
     size = per_piece * batch_size
-    tensors = tf.nest.map_structure(tf.convert_to_tensor, arrays)
+    gather = Gather(leaves, batch_size, shuffle)
+    types = [dtype for dtype, _ in gather.signature]
+    shapes = [shape for _, shape in gather.signature]
+
+    def taken(method: Callable, *inputs: Any) -> Any:
+        # TensorFlow keeps such a function for ever; it must not keep the arrays.
+        weak = weakref.WeakMethod(method)
+        found = tf.numpy_function(lambda *values: weak()(*values), inputs, types)  # type: ignore[misc]
+        for tensor, shape in zip(found, shapes, strict=True):
+            tensor.set_shape(shape)
+        return tf.nest.pack_sequence_as(arrays, found)
 
     def epoch_of_pieces(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.range(rows)
-        if shuffle:
-            # Philox by name: the automatic choice may differ between devices.
-            order = tf.random.experimental.stateless_shuffle(
-                order, seed=tf.stack([tf.cast(seed, tf.int64), epoch]), alg="philox"
+        if not shuffle:
+            return tf.data.Dataset.range(0, rows, size).map(
+                lambda first: taken(gather.slice, first, tf.minimum(first + size, np.int64(rows)))
+            )
+        key = tf.stack([tf.cast(seed, tf.int64), epoch])
+        blocks = tf.range(-(-rows // gather.block_rows))
+        if gather.run < rows:
+            blocks = _shuffled(blocks, key)
+
+        def run_of_pieces(run: tf.Tensor) -> tf.data.Dataset:
+            count = tf.minimum(np.int64(gather.run), rows - run * gather.run)
+            of_run = key
+            if gather.run < rows:
+                of_run = tf.random.fold_in(key, run, alg="philox")
+            order = _shuffled(tf.range(tf.cast(count, tf.int32)), of_run)
+            return tf.data.Dataset.range(0, count, size).map(
+                lambda first: taken(gather.take, blocks, run, order[first : first + size])
             )
 
-        def piece(i: tf.Tensor) -> Any:
-            chosen = slice(i * size, (i + 1) * size)
-            if not shuffle:
-                return tf.nest.map_structure(lambda tensor: tensor[chosen], tensors)
-            return tf.nest.map_structure(lambda t: tf.gather(t, order[chosen]), tensors)
-
-        return tf.data.Dataset.range(-(-rows // size)).map(piece)
+        return tf.data.Dataset.range(-(-rows // gather.run)).flat_map(run_of_pieces)
 
     start = tf.data.Dataset.range(1)  # inside `flat_map` a variable is read late
     epochs = start.flat_map(lambda _: tf.data.Dataset.counter(start=tf.cast(first_epoch, tf.int64)))
     # One piece is made ready while another is in use; more would only hold memory.
-    return epochs.flat_map(epoch_of_pieces).prefetch(1), -(-rows // batch_size)
+    data = epochs.flat_map(epoch_of_pieces).prefetch(1)
+    data.gather = gather  # iterators hold the data set, which holds this
+    return data, -(-rows // batch_size)
+
+
+def most_rows(arrays: Any, batch_size: int, shuffle: bool, piece_bytes: int) -> tuple[int, int]:
+    """What bounds pieces of these arrays.
+
+    Args:
+      arrays: as for `pieces`.
+      batch_size: likewise.
+      shuffle: likewise.
+      piece_bytes: most bytes of a piece of arrays in memory.
+
+    Returns:
+      Rows that a piece may have; and rows of a run, of which pieces are parts: all, or where
+      rows from files pass a buffer, those in it.
+    """
+    leaves = tf.nest.flatten(arrays)
+    gather = Gather(leaves, batch_size, shuffle)
+    row_bytes = sum(np.asarray(leaf[:1]).nbytes for leaf in leaves)
+    most = min(piece_bytes, gather.piece_bytes or piece_bytes)
+    return most // max(row_bytes, 1), gather.run
+
+
+def _shuffled(values: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+    # Philox by name: the automatic choice may differ between devices.
+    return tf.random.experimental.stateless_shuffle(values, seed=key, alg="philox")

@@ -14,8 +14,9 @@ from mlp_lab.data.checks import check_content, content_hashes
 from mlp_lab.data.dataset import Dataset, Origin
 from mlp_lab.data.download import download
 from mlp_lab.data.faults import Absent, DataFault
-from mlp_lab.data.folder import find_files, read_arrays
+from mlp_lab.data.folder import find_files, read_arrays, stated_hashes
 from mlp_lab.data.keras_cache import cached_files, keras_homes
+from mlp_lab.data.rows import MEMORY_MB, Rows
 from mlp_lab.errors import InputError, near_miss
 
 SOURCES = ("auto", "data_dir", "keras_cache", "installed", "download", "sample")
@@ -47,6 +48,7 @@ def load(
     source: str = "auto",
     data_dir: str | os.PathLike[str] | None = None,
     say: Callable[[str], object] = print,
+    memory_mb: int = MEMORY_MB,
 ) -> Dataset:
     """Loads a data set.
 
@@ -62,13 +64,15 @@ def load(
       name: one of `dataset_names()`.
       source: one of `SOURCES`; any but "auto" is used or fails. "download" takes
         files that are in the Keras cache with the right checksum as downloaded.
-      data_dir: a folder with IDX or gzipped IDX files or Keras' npz, or an .npz
+      data_dir: a folder with shards, IDX, gzipped IDX or npy files or Keras' npz, or an .npz
         file (see `folder.find_files`); `~` is expanded. Goes with the sources
         "auto" and "data_dir".
       say: called with each line for the user.
+      memory_mb: of a `data_dir` with more MB (of 10^6 bytes), uncompressed, rows stay in their
+        files, and a pipeline holds so many MB of them at once.
 
     Returns:
-      The data set, with read-only arrays.
+      The data set, with read-only arrays, or `Rows`.
 
     Raises:
       InputError: an option is wrong, or the source that was asked for fails.
@@ -83,7 +87,7 @@ def load(
     check_together(source, data_dir)
     journal = _Journal(say)
     if data_dir is not None:
-        return _from_data_dir(info, data_dir, journal)
+        return _from_data_dir(info, data_dir, journal, memory_mb)
     if source != "auto":
         return _pinned(info, source, journal)
     return _auto(info, journal)
@@ -142,7 +146,7 @@ def _pinned(info: DatasetInfo, source: str, journal: _Journal) -> Dataset:
 
 
 def _from_data_dir(
-    info: DatasetInfo, data_dir: str | os.PathLike[str], journal: _Journal
+    info: DatasetInfo, data_dir: str | os.PathLike[str], journal: _Journal, memory_mb: int
 ) -> Dataset:
     given = os.fspath(data_dir)
     if not given:
@@ -150,8 +154,9 @@ def _from_data_dir(
     path = Path(os.path.expanduser(given))
     try:
         files = find_files(path, info)
-        arrays = read_arrays(files, info)
-        hashes = content_hashes(arrays)
+        arrays = read_arrays(files, info, memory_mb)
+        streamed = isinstance(arrays["x_train"], Rows) or isinstance(arrays["x_test"], Rows)
+        hashes = stated_hashes(files) if streamed else content_hashes(arrays)
         for other in catalogue.DATASETS.values():
             if other.name != info.name and hashes in (
                 dict(other.sha256),
@@ -162,7 +167,12 @@ def _from_data_dir(
                 )
     except DataFault as fault:
         raise InputError("data_dir", f"{fault}; correct --data_dir or leave it out") from fault
-    if hashes != dict(info.sha256):
+    if streamed:
+        journal.note(
+            f"{info.name}: {path} has more than --data_memory_mb={memory_mb}: rows "
+            f"({_rows_in_words(_rows(arrays))}) are read from its files as they are needed"
+        )
+    elif hashes != dict(info.sha256):
         journal.note(
             f"{info.name}: the content of {path} is not the published set "
             f"({_rows_in_words(_rows(arrays))}); results are not comparable with published ones"
@@ -255,7 +265,7 @@ def _published(
 
 def _dataset(
     info: DatasetInfo,
-    arrays: Mapping[str, np.ndarray],
+    arrays: Mapping[str, np.ndarray | Rows],
     hashes: Mapping[str, str],
     kind: str,
     location: Path,
@@ -272,7 +282,7 @@ def _dataset(
     return Dataset(info.name, **arrays, class_names=info.class_names, origin=origin)
 
 
-def _rows(arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
+def _rows(arrays: Mapping[str, np.ndarray | Rows]) -> dict[str, int]:
     return {"train": len(arrays["x_train"]), "test": len(arrays["x_test"])}
 
 

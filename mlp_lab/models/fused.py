@@ -6,12 +6,12 @@ import random
 from typing import TYPE_CHECKING, Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from mlp_lab.data.pipeline import pieces
+from mlp_lab.data.pipeline import most_rows, pieces
+from mlp_lab.data.rows import part
 from mlp_lab.models.feeding import NO_PIECES, Feeding, PieceBatch
-from mlp_lab.models.inputs import arrays_in_memory, listed, unpacked, wants_every_batch
+from mlp_lab.models.inputs import arrays_of_rows, listed, refuse_rows, unpacked, wants_every_batch
 from mlp_lab.models.position import Order, Position
 
 # What a type checker takes the mix-in's later base to be.
@@ -34,10 +34,11 @@ _STEPS_WORTH_XLA = 4000
 class Fused(Feeding, Position, _Mixin):
     """Keras' `fit`, `evaluate` and `predict`, with many steps run by one compiled call.
 
-    Arrays are shuffled in an order that depends on (`shuffle_seed`, epoch) alone, where
-    the epoch is counted by the updates made, over all calls of `fit`; taken in pieces of K
-    batches; and K steps run in one call. Whatever else Keras takes (`tf.data` data sets,
-    generators, `class_weight`, `steps_per_epoch`) goes Keras' way, batch by batch.
+    Arrays, and `mlp_lab.data.Rows` of files, are shuffled in an order that depends on
+    (`shuffle_seed`, epoch) alone, where the epoch is counted by the updates made, over all calls
+    of `fit`; taken in pieces of K batches; and K steps run in one call. Whatever else Keras takes
+    (`tf.data` data sets, generators, `class_weight`, `steps_per_epoch`) goes Keras' way, batch by
+    batch.
 
     Attributes:
       shuffle_seed: of the order of samples; None draws one from Python's generator, which
@@ -145,9 +146,10 @@ class Fused(Feeding, Position, _Mixin):
             self._build_all(x, y, sample_weight)
             for callback in preparing:
                 callback.before_fit(self, listed(callbacks))
-        arrays = arrays_in_memory(x, y, sample_weight)
+        arrays = arrays_of_rows(x, y, sample_weight)
         simple = class_weight is None and steps_per_epoch is None and isinstance(shuffle, bool)
         if arrays is None or not simple or not self.compiled or not self._single_device():
+            refuse_rows(x, y, sample_weight, validation_data)
             kept = self.steps_per_execution, self.jit_compile
             feeding = self._feeding(NO_PIECES, *kept)
             with self._dismissing_observers(), self._positioned(initial_epoch), feeding:
@@ -174,13 +176,13 @@ class Fused(Feeding, Position, _Mixin):
                     f"validation_split={validation_split}: leaves {kept} of {rows} samples to "
                     "train on and the rest to validate; choose a share that leaves some of each"
                 )
-            validation_data = tf.nest.map_structure(lambda a: a[kept:], arrays)
-            arrays = tf.nest.map_structure(lambda a: a[:kept], arrays)
+            validation_data = tf.nest.map_structure(lambda a: part(a, kept, rows), arrays)
+            arrays = tf.nest.map_structure(lambda a: part(a, 0, kept), arrays)
         rows = len(tf.nest.flatten(arrays)[0])
         batch = min(batch_size or 32, rows)
         steps = -(-rows // batch)
         self._build_on(arrays, batch)
-        per_call = self._steps_per_call(arrays, batch, callbacks, "train", "test")
+        per_call = self._steps_per_call(arrays, batch, callbacks, "train", "test", shuffle=shuffle)
         seed = self.shuffle_seed
         if shuffle and seed is None:
             seed = self.shuffle_seed = random.getrandbits(31)
@@ -193,12 +195,13 @@ class Fused(Feeding, Position, _Mixin):
             arrays, batch, per_call, shuffle=shuffle, seed=order.seed, first_epoch=order.first_epoch
         )
         validation_batch = validation_batch_size or batch
-        validation = arrays_in_memory(*unpacked(validation_data))
+        validation = arrays_of_rows(*unpacked(validation_data))
         if validation is not None and validation_steps is None:
             validation_batch = min(validation_batch, len(tf.nest.flatten(validation)[0]))
             validation_data, validation_steps = pieces(validation, validation_batch, per_call)
         else:
             validation_batch = None
+            refuse_rows(validation_data)
             options["validation_batch_size"] = validation_batch_size or batch
         jit = self.jit_compile
         if self._auto[1] and not jit:
@@ -228,12 +231,13 @@ class Fused(Feeding, Position, _Mixin):
     ):
         """Evaluates as `keras.Model.evaluate` does, with the same arguments."""
         options = {"verbose": verbose, "callbacks": callbacks, "return_dict": return_dict, **kwargs}
-        arrays = arrays_in_memory(x, y, sample_weight)
+        arrays = arrays_of_rows(x, y, sample_weight)
         if kwargs:  # from fit, which has made everything ready
             return super().evaluate(
                 x=x, y=y, batch_size=batch_size, sample_weight=sample_weight, steps=steps, **options
             )
         if arrays is None or steps is not None or not self.compiled or not self._single_device():
+            refuse_rows(x, y, sample_weight)
             per_call = 1 if self._auto[0] else self.steps_per_execution
             feeding = self._piece_batch._replace(test=None)
             with self._feeding(feeding, per_call, self.jit_compile):
@@ -259,8 +263,9 @@ class Fused(Feeding, Position, _Mixin):
         For arrays the progress bar counts compiled calls, of which each may run many batches.
         """
         options = {"verbose": verbose, "callbacks": callbacks}
-        arrays = arrays_in_memory(x, None, None)
+        arrays = arrays_of_rows(x, None, None)
         if arrays is None or steps is not None or not self.compiled or not self._single_device():
+            refuse_rows(x)
             per_call = 1 if self._auto[0] else self.steps_per_execution
             feeding = self._piece_batch._replace(predict=None)
             with self._feeding(feeding, per_call, self.jit_compile):
@@ -292,7 +297,7 @@ class Fused(Feeding, Position, _Mixin):
     def _build_all(self, x, y, sample_weight):
         """Makes the weights, the optimizer's and the metrics' variables, which Keras would
         leave to the first step, but for data that tell their shapes only by being drawn."""
-        arrays = arrays_in_memory(x, y, sample_weight)
+        arrays = arrays_of_rows(x, y, sample_weight)
         if isinstance(x, tf.data.Dataset):
             batch = x.element_spec
         elif arrays is not None:
@@ -304,21 +309,21 @@ class Fused(Feeding, Position, _Mixin):
         # watches it.
         self._symbolic_build(data_batch=batch)
 
-    def _steps_per_call(self, arrays, batch, callbacks, *phases) -> int:
+    def _steps_per_call(self, arrays, batch, callbacks, *phases, shuffle=False) -> int:
         if not self._auto[0]:
             return self.steps_per_execution
         if self.run_eagerly or wants_every_batch(callbacks, *phases):
             return 1
-        row_bytes = sum(a.nbytes / len(a) for a in map(np.asarray, tf.nest.flatten(arrays)))
+        most, run = most_rows(arrays, batch, shuffle, _BYTES_PER_CALL)
         # Each weight is multiplied and added three times for a sample: forward, for its
         # gradient, and for the gradient of what is below.
         flops = 6 * sum(math.prod(w.shape) for w in self.trainable_weights) * batch
         limit = min(
             _STEPS_PER_CALL,
-            int(_BYTES_PER_CALL / (row_bytes * batch)),
+            most // batch,
             int(_FLOPS_PER_CALL / max(flops, 1)),
         )
-        whole = len(tf.nest.flatten(arrays)[0]) // batch
+        whole = run // batch
         if limit >= whole:
             return whole or 1
         limit = max(limit, 1)

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mlp_lab.data.rows import Rows
+
 
 def unpacked(data: Any) -> tuple:
     """Validation data as (x, y, sample_weight); all None where they are no tuple."""
@@ -14,12 +16,12 @@ def unpacked(data: Any) -> tuple:
     return None, None, None
 
 
-def arrays_in_memory(x: Any, y: Any, sample_weight: Any) -> tuple | None:
-    """(x, y, sample_weight) without the absent ones, if all are arrays in memory, else None."""
+def arrays_of_rows(x: Any, y: Any, sample_weight: Any) -> tuple | None:
+    """(x, y, sample_weight) without the absent ones, if all are arrays or `Rows`, else None."""
     given = [part for part in (x, y, sample_weight) if part is not None]
     leaves = tf.nest.flatten(given)
     plain = leaves and all(
-        isinstance(a, np.ndarray | tf.Tensor) and np.ndim(a) > 0 and a.dtype != object
+        isinstance(a, np.ndarray | tf.Tensor | Rows) and np.ndim(a) > 0 and a.dtype != object
         for a in leaves
     )
     if x is None or (y is None and sample_weight is not None) or not plain:
@@ -32,10 +34,20 @@ def arrays_in_memory(x: Any, y: Any, sample_weight: Any) -> tuple | None:
     def standard(a):
         dtype = keras.backend.standardize_dtype(a.dtype)
         if keras.backend.is_float_dtype(dtype) and dtype != floatx:
-            return a.astype(floatx) if isinstance(a, np.ndarray) else tf.cast(a, floatx)
+            return tf.cast(a, floatx) if tf.is_tensor(a) else a.astype(floatx)
         return a
 
     return tuple(tf.nest.map_structure(standard, part) for part in given)
+
+
+def refuse_rows(*data: Any) -> None:
+    """Raises an error for `Rows`, which only ways of our own can take."""
+    if any(isinstance(leaf, Rows) for leaf in tf.nest.flatten(data)):
+        raise ValueError(
+            "rows from files: expected a compiled model on one device, other data as arrays or "
+            "rows of the same number, and no class_weight, steps or steps_per_epoch; leave those "
+            "out, or give arrays, np.asarray(rows), or a tf.data.Dataset"
+        )
 
 
 _BATCH_HOOKS = {

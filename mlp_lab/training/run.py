@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import datetime
 import math
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from mlp_lab import data
 from mlp_lab.callbacks import Checkpoints, NonFinite, NonFiniteError, Pictures, Stopped, TensorBoard
 from mlp_lab.checkpoints import CheckpointError
 from mlp_lab.config import Config
-from mlp_lab.data.pipeline import one_hot
+from mlp_lab.data.pipeline import most_rows, one_hot
+from mlp_lab.data.rows import part
 from mlp_lab.errors import InputError, Interrupted, RunError
 from mlp_lab.training import parts, record
 from mlp_lab.training.checks import check_fit
@@ -25,6 +27,9 @@ from mlp_lab.training.signals import Signals
 
 RUNNING, FINISHED, DIVERGED = "running", "finished", "diverged"
 INTERRUPTED, FAILED = "interrupted", "failed"
+
+# Test images of a streamed set that pictures are drawn from.
+_PICTURED = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,12 +62,16 @@ def run(config: Config) -> Result:
     folder = RunFolder(config)
     try:
         return _run(config, folder)
+    except data.DataFault as fault:
+        raise InputError("data_dir", str(fault)) from fault
     finally:
         folder.release()
 
 
 def _run(config: Config, folder: RunFolder) -> Result:
-    dataset = data.load(config.dataset, config.data_source, config.data_dir, say=_say)
+    dataset = data.load(
+        config.dataset, config.data_source, config.data_dir, _say, config.data_memory_mb
+    )
     if config.validation_split:
         dataset = _held_out(dataset, config.validation_split)
     rows = len(dataset.x_train)
@@ -85,6 +94,11 @@ def _run(config: Config, folder: RunFolder) -> Result:
     y_train, y_test = dataset.y_train, dataset.y_test
     if labels == "one_hot":
         y_train, y_test = (one_hot(y, dataset.num_classes) for y in (y_train, y_test))
+    pictured: Any = dataset.x_test, dataset.y_test
+    if any(isinstance(array, data.Rows) for array in pictured):
+        pictured = [array[:_PICTURED] for array in pictured]
+    # Refuses too little memory before anything is written.
+    most_rows((dataset.x_train, y_train), config.batch_size, config.shuffle, 1)
     few = slice(0, min(config.batch_size, 32))
     batch = dataset.x_train[few], y_train[few]
     check_fit(config, model, loss, metrics, labels, batch, dataset.num_classes)
@@ -122,8 +136,9 @@ def _run(config: Config, folder: RunFolder) -> Result:
     page = RunPage(folder.path, config)
     callbacks = [NonFinite(folder.path / NON_FINITE), board]
     if config.pictures_every:
-        seen = dataset.x_test, dataset.y_test, dataset.class_names
-        callbacks.append(Pictures(page.writer, *seen, freq=config.pictures_every))
+        images, classes = pictured
+        names, freq = dataset.class_names, config.pictures_every
+        callbacks.append(Pictures(page.writer, images, classes, names, freq=freq))
     signals = Signals()
     every = config.checkpoint_every
     checkpoints = Checkpoints(
@@ -182,7 +197,11 @@ def _held_out(dataset: data.Dataset, share: float) -> data.Dataset:
         )
     x, y = dataset.x_train, dataset.y_train
     return dataclasses.replace(
-        dataset, x_train=x[:kept], y_train=y[:kept], x_test=x[kept:], y_test=y[kept:]
+        dataset,
+        x_train=part(x, 0, kept),
+        y_train=part(y, 0, kept),
+        x_test=part(x, kept, rows),
+        y_test=part(y, kept, rows),
     )
 
 
@@ -195,10 +214,13 @@ def _translate(error: BaseException, folder: RunFolder) -> None:
         raise Interrupted(number, message) from None
     if isinstance(error, CheckpointError):
         raise RunError(str(error)) from error
-    if isinstance(error, OSError | tf.errors.OpError) and not isinstance(
-        error, tf.errors.InvalidArgumentError
+    # Found in a file by a thread of tf.data, which hands on its words alone.
+    fault = re.search(r"DataFault: (.*)", str(error))
+    if isinstance(error, OSError | tf.errors.OpError) and (
+        fault or not isinstance(error, tf.errors.InvalidArgumentError)
     ):
         reason = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        reason = fault[1] if fault else reason
         goes_on = (
             f"once that is mended, go on: python train.py {command}"
             if folder.has_checkpoint()
