@@ -21,6 +21,7 @@ from mlp_lab.option_checks import (
     folder_name,
     interval,
     number,
+    one_line,
     part,
     parts,
     pattern,
@@ -292,6 +293,9 @@ class Config:
             if isinstance(value, list):
                 value = tuple(value)
                 object.__setattr__(self, field.name, value)
+            for item in value if isinstance(value, tuple) else (value,):
+                if isinstance(item, str):
+                    one_line(field.name, item)
             if not (value is None and field.default is None):
                 field.metadata["check"](field.name, value)
         if self.run_eagerly and self.jit_compile:

@@ -6,6 +6,12 @@ import difflib
 from collections.abc import Iterable
 
 
+def one_line(text: str) -> str:
+    """The text on one line, with what cannot be printed, such as terminals' codes, escaped."""
+    line = " ".join(text.split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+
+
 class InputError(ValueError):
     """Something the user asked for cannot be done; the message says what to change.
 
@@ -21,8 +27,8 @@ class InputError(ValueError):
 
     def __init__(self, option: str, problem: str):
         self.option = option
-        self.problem = " ".join(problem.split())
-        super().__init__(f"--{option}: {self.problem}" if option else self.problem)
+        self.problem = one_line(problem)
+        super().__init__(one_line(f"--{option}: {self.problem}") if option else self.problem)
 
 
 def near_miss(name: str, names: Iterable[str]) -> str:

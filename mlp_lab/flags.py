@@ -1,6 +1,7 @@
 """Command-line flags, made from the fields of `Config`, and read into one."""
 
 import dataclasses
+import os
 import re
 import shutil
 import textwrap
@@ -29,6 +30,11 @@ _SPECIAL = {
     "help": "show this help and exit",
     "version": "show the version and exit",
 }
+
+
+_FLAGFILE = re.compile(r"--?flagfile(?:[=\s]\s*(.*))?", re.DOTALL)
+_MOST_NESTED = 10
+_MOST_BYTES = 1024**2
 
 
 def _read_whole(text: str) -> int:
@@ -120,11 +126,9 @@ def parse(arguments: Sequence[str]) -> Config:
     """
     values = _define()
     names = [field.name for field in dataclasses.fields(Config)]
+    given = _with_files(arguments)
     try:
-        rest = values(["train", *values.read_flags_from_files(list(arguments))])[1:]
-    except absl_flags.CantOpenFlagFileError as error:
-        reason = error.__cause__ or error.__context__ or error
-        raise InputError("flagfile", f"cannot be read: {reason}") from None
+        rest = values(["train", *given])[1:]
     except absl_flags.UnrecognizedFlagError as error:
         known = [*names, "flagfile", "help", "version"]
         hint = near_miss(error.flagname, known)
@@ -135,6 +139,48 @@ def parse(arguments: Sequence[str]) -> Config:
         raise InputError("", f"unexpected argument {rest[0]!r}; every flag is written --name=value")
     chosen: dict[str, Any] = {name: values[name].value for name in names}
     return Config(**chosen)
+
+
+def _with_files(arguments: Sequence[str], depth: int = 0) -> list[str]:
+    """The arguments, with those of a flagfile in its place; a flagfile may name others.
+
+    Not absl's own reader: that one goes on reading where a file does not end.
+    """
+    result: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            return [*result, argument, *rest]
+        match = _FLAGFILE.fullmatch(argument)
+        if match is None:
+            result.append(argument)
+            continue
+        path = next(rest, "") if match[1] is None else match[1]
+        if not path:
+            raise InputError("flagfile", "needs a value: write --flagfile=PATH")
+        if depth == _MOST_NESTED:
+            raise InputError(
+                "flagfile",
+                f"cannot be read: {path!r} stands in the {_MOST_NESTED}th flagfile within another; "
+                "does one name itself?",
+            )
+        lines = [line.strip() for line in _read_flagfile(path).split("\n")]
+        lines = [line for line in lines if line and not line.startswith(("#", "//"))]
+        result += _with_files(lines, depth + 1)
+    return result
+
+
+def _read_flagfile(path: str) -> str:
+    try:
+        with open(os.path.expanduser(path), "rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise ValueError(f"more than {_MOST_BYTES:,} bytes in {path!r}")
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError("flagfile", f"cannot be read: {path!r} is no text: {error}") from None
+    except (OSError, ValueError) as error:
+        raise InputError("flagfile", f"cannot be read: {error}") from None
 
 
 def _bad_value(error: Exception, names: Sequence[str]) -> InputError:

@@ -2,6 +2,8 @@
 
 import math
 import re
+import unicodedata
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
@@ -10,6 +12,13 @@ from mlp_lab import registry
 from mlp_lab.errors import InputError, near_miss
 
 Check = Callable[[str, Any], None]
+
+LARGEST = 2**31 - 1
+"""Largest whole number that an option takes: steps times epochs then fit into 64 bits."""
+
+# Controls, halves of surrogate pairs (bytes that are not UTF-8), line and paragraph separators.
+_NOT_IN_LINES = ("Cc", "Cs", "Zl", "Zp")
+_INTERVAL = r"[0-9]{1,9}|[0-9]{1,9}(\.[0-9]{1,9})?[sm]"
 
 
 def choice(choices: Sequence[str]) -> Check:
@@ -23,12 +32,25 @@ def choice(choices: Sequence[str]) -> Check:
     return check
 
 
-def whole(low: int, high: int | None = None) -> Check:
-    allowed = f"of at least {low}" if high is None else f"from {low} to {high}"
+def one_line(option: str, value: str) -> None:
+    """Refuses what a line of flags.txt does not give back: controls, half characters, edges."""
+    if value != value.strip() or any(unicodedata.category(c) in _NOT_IN_LINES for c in value):
+        raise InputError(
+            option,
+            f"expected text without line breaks, control characters, broken characters and "
+            f"spaces around it, got {value!r}",
+        )
 
+
+def _is_whole(value: Any, low: int, high: int = LARGEST) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def whole(low: int, high: int | None = None) -> Check:
     def check(option: str, value: Any) -> None:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not whole or value < low or (high is not None and value > high):
+        if not _is_whole(value, low, high or LARGEST):
+            open_end = high is None and not (isinstance(value, int) and value > LARGEST)
+            allowed = f"of at least {low}" if open_end else f"from {low} to {high or LARGEST}"
             raise InputError(option, f"expected a whole number {allowed}, got {value!r}")
 
     return check
@@ -36,7 +58,8 @@ def whole(low: int, high: int | None = None) -> Check:
 
 def number(allowed: str, fits: Callable[[float], bool]) -> Check:
     def check(option: str, value: Any) -> None:
-        if not isinstance(value, int | float) or not math.isfinite(value) or not fits(value):
+        finite = isinstance(value, int | float) and -math.inf < value < math.inf
+        if not finite or not fits(value):
             raise InputError(option, f"expected {allowed}, got {value!r}")
 
     return check
@@ -53,7 +76,7 @@ def parts(option: str, value: Any) -> None:
 
 def units(option: str, value: Any) -> None:
     for units in value:
-        if not isinstance(units, int) or isinstance(units, bool) or units < 1:
+        if not _is_whole(units, 1):
             raise InputError(
                 option,
                 f"expected whole numbers of at least 1, one per hidden layer, got {units!r}; "
@@ -62,7 +85,7 @@ def units(option: str, value: Any) -> None:
 
 
 def folder_name(option: str, value: Any) -> None:
-    if value in ("", ".", "..") or PurePath(value).name != value or "\0" in value:
+    if not isinstance(value, str) or value in ("", ".", "..") or PurePath(value).name != value:
         raise InputError(
             option,
             f"expected a plain folder name, got {value!r}; the folder it lies in is --log_dir",
@@ -80,14 +103,16 @@ def text(option: str, value: Any) -> None:
 
 
 def every(option: str, value: Any) -> None:
-    if value != "auto" and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+    if value != "auto" and not _is_whole(value, 0):
         raise InputError(
-            option, f"expected a whole number of steps, 0 for never, or auto, got {value!r}"
+            option,
+            f"expected a whole number of steps, 0 for never, up to {LARGEST}, or auto, "
+            f"got {value!r}",
         )
 
 
 def interval(option: str, value: Any) -> None:
-    if not isinstance(value, str) or not re.fullmatch(r"\d+|\d+(\.\d+)?[sm]", value):
+    if not isinstance(value, str) or not re.fullmatch(_INTERVAL, value):
         raise InputError(
             option,
             f"expected a number of steps, seconds or minutes as in 30s and 1m, or 0, got {value!r}",
@@ -97,6 +122,8 @@ def interval(option: str, value: Any) -> None:
 def pattern(option: str, value: Any) -> None:
     text(option, value)
     try:
-        re.compile(value)
-    except re.error as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # of what Python will read otherwise one day
+            re.compile(value)
+    except (re.error, OverflowError, RecursionError, Warning) as error:
         raise InputError(option, f"{value!r} is no regular expression: {error}") from None

@@ -119,11 +119,12 @@ def _arguments(option: str, text: str, source: str) -> dict[str, Any]:
         if call.args or any(keyword.arg is None for keyword in call.keywords):
             raise ValueError("arguments need names")
         return {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        # Of the last three: a list as a key; nested deeper than Python reads.
         raise InputError(
             option,
-            f"cannot read the arguments in {text!r} ({error}); write them as name=value with "
-            "numbers, strings in quotes, True, False, None, lists or dicts",
+            f"cannot read the arguments in {text!r} ({str(error) or 'nested too deep'}); write "
+            "them as name=value with numbers, strings in quotes, True, False, None, lists or dicts",
         ) from None
 
 

@@ -79,11 +79,26 @@ FLAGS = {
     "epochs=3": ["unexpected argument 'epochs=3'", "--name=value"],
     "--data_dir=": ["--data_dir", "not empty"],
     "--data_memory_mb=0": ["--data_memory_mb", "at least 1", "got 0"],
+    "--optimizer=adam(beta_1={[]: 1})": ["--optimizer", "unhashable", "name=value"],
+    f"--optimizer=adam(beta_1={'-' * 9000}1)": ["--optimizer", "cannot read the arguments"],
+    f"--optimizer=adam(beta_1=1{'+1' * 9000})": ["--optimizer", "cannot read the arguments"],
+    "--probe_layers=a{99999999999999999999}": ["--probe_layers", "no regular expression"],
+    f"--probe_layers={'(' * 5000}": ["--probe_layers", "no regular expression"],
+    "--probe_layers=[[a]": ["--probe_layers", "no regular expression", "nested set"],
+    f"--checkpoint_every={'9' * 5000}": ["--checkpoint_every", "expected a number of steps"],
+    f"--epochs={2**31}": ["--epochs", "from 1 to 2147483647", f"got {2**31}"],
+    f"--hidden_units={2**31}": ["--hidden_units", "expected whole numbers"],
+    "--log_dir=~nobody-of-this-name/logs": ["--log_dir", "home '~nobody-of-this-name'"],
+    "--log_dir=a\n--overwrite": ["--log_dir", "without line breaks", r"'a\n--overwrite'"],
+    "--log_dir=\udcff": ["--log_dir", "broken characters", r"'\udcff'"],
+    "--data_dir=a ": ["--data_dir", "spaces around it", "'a '"],
+    "--a\n\x1b[31mb=3": [r"--a \x1b[31mb: no such flag"],
+    "--flagfile=/dev/zero": ["--flagfile", "more than 1,048,576 bytes in '/dev/zero'"],
     "--data_source=data_dir": ["--data_source", "--data_dir=PATH"],
 }
 
 
-@pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.lstrip("-"))
+@pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: ascii(flag.lstrip("-")[:50]).strip("'"))
 def test_flag_is_refused_in_one_line(flag, tmp_path):
     line = refuse(tmp_path, flag)
     for words in FLAGS[flag]:
@@ -110,6 +125,21 @@ def test_flagfile_with_a_mistake(tmp_path):
     flagfile = tmp_path / "wrong.flags"
     flagfile.write_text("# comment\n--epochs=2\n--learing_rate=0.1\n")
     assert "did you mean 'learning_rate'" in refuse(tmp_path, f"--flagfile={flagfile}")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"--epochs=\xff\xfe", "is no text"),
+        (b"--flagfile=wrong.flags", "does one name itself?"),
+        (b"--log_dir=a\0b", r"without line breaks, control characters"),
+        (b"--flagfile=a\0b", "embedded null byte"),
+    ],
+)
+def test_flagfile_that_cannot_be_used(content, words, tmp_path):
+    (tmp_path / "wrong.flags").write_bytes(content)
+    line = refuse(tmp_path, "--flagfile=wrong.flags", cwd=tmp_path, entry=(str(ROOT / "train.py"),))
+    assert words in line
 
 
 def test_batch_larger_than_the_data(tmp_path):

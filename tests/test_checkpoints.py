@@ -1,5 +1,6 @@
 """Checkpoints: whole or refused, and training that goes on from them as if never stopped."""
 
+import hashlib
 import random
 
 import keras
@@ -300,3 +301,20 @@ def test_keras_generator_is_where_it_is_looked_for():
     first = np.array(keras.random.normal([3]))
     restore(model, (), state)
     np.testing.assert_array_equal(np.array(keras.random.normal([3])), first)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"", b"{}", b"[]", b"[" * 100_000, b'{"arrays": [], "tree": 1',
+        b'{"tree": {}, "arrays": [{"dtype": "<f4", "shape": [99999, 99999, "text"]}]}',
+        b'{"tree": {}, "arrays": [{"dtype": "object", "shape": [0]}]}',
+    ],
+    ids=range(7),
+)  # fmt: skip
+def test_file_with_the_right_checksum_that_write_did_not_make(header, tmp_path):
+    rest = len(header).to_bytes(8, "little") + header
+    content = b"mlp_lab\x01" + hashlib.sha256(rest).digest() + rest
+    (tmp_path / "step-000000000001.ckpt").write_bytes(content)
+    with pytest.raises(CheckpointError, match="no checkpoint of this version"):
+        Store(tmp_path, say=lambda _: None).load()

@@ -25,6 +25,17 @@ _DIGEST = 32
 _START = len(_MAGIC) + _DIGEST
 
 
+# What reading another tree than that of `write` comes to.
+_MADE_BY_OTHERS = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+
+
 class CheckpointError(Exception):
     """A checkpoint that cannot be read, or does not belong to what it is to be put into."""
 
@@ -71,21 +82,34 @@ def read(path: Path) -> dict[str, Any]:
       CheckpointError: the file is damaged or is no checkpoint; the message says which.
       OSError: it cannot be opened.
     """
-    content = path.read_bytes()
-    if not content.startswith(_MAGIC):
-        raise CheckpointError(f"{path.name}: damaged, or no checkpoint of this version")
+    with open(path, "rb") as file:
+        content = file.read(len(_MAGIC))
+        if content != _MAGIC:
+            raise CheckpointError(f"{path.name}: damaged, or no checkpoint of this version")
+        content += file.read()
     body = memoryview(content)[_START:]
     if hashlib.sha256(body).digest() != content[len(_MAGIC) : _START]:
         raise CheckpointError(
             f"{path.name}: damaged, its {len(content):,} bytes do not have the checksum they were "
             "written with"
         )
-    # From here on the content is what `write` made of it.
+    try:
+        return _decoded(body)
+    except _MADE_BY_OTHERS as error:
+        # Its checksum is right: not damaged, but made by something else than `write`.
+        raise CheckpointError(
+            f"{path.name}: no checkpoint of this version ({type(error).__name__})"
+        ) from error
+
+
+def _decoded(body: memoryview) -> dict[str, Any]:
     size = int.from_bytes(body[:8], "little")
     header = json.loads(bytes(body[8 : 8 + size]))
     arrays, position = [], 8 + size
     for described in header["arrays"]:
         dtype, shape = np.dtype(described["dtype"]), described["shape"]
+        if not all(isinstance(size, int) and 0 <= size <= len(body) for size in shape):
+            raise ValueError(f"no shape: {shape}")
         length = math.prod(shape) * dtype.itemsize
         values = np.frombuffer(body[position : position + length], dtype)
         arrays.append(values.reshape(shape))

@@ -34,7 +34,9 @@ class Store:
         """All checkpoints, the latest first."""
         if not self.folder.is_dir():
             return []
-        found = [path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)]
+        found = [
+            path for path in self.folder.iterdir() if _NAME.fullmatch(path.name) and path.is_file()
+        ]
         return sorted(found, reverse=True)
 
     def save(self, step: int, tree: Mapping[str, Any]) -> Path:

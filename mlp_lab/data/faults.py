@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from mlp_lab.errors import one_line
+
 
 class DataFault(ValueError):
     """A data file or folder cannot be used.
@@ -18,8 +20,8 @@ class DataFault(ValueError):
 
     def __init__(self, path: str | os.PathLike[str], problem: str):
         self.path = os.fspath(path)
-        self.problem = " ".join(problem.split())
-        super().__init__(f"{self.path}: {self.problem}")
+        self.problem = one_line(problem)
+        super().__init__(one_line(f"{self.path}: {self.problem}"))
 
 
 class Absent(Exception):
@@ -30,5 +32,5 @@ class Absent(Exception):
     """
 
     def __init__(self, reason: str):
-        self.reason = " ".join(reason.split())
+        self.reason = one_line(reason)
         super().__init__(self.reason)

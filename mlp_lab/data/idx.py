@@ -78,8 +78,9 @@ def _decode(
     shape = read_idx_header(stream, path)
     claimed = math.prod(shape)
     claim = f"its header claims {_dims(shape)} = {claimed:,} bytes"
-    if claimed > MAX_ARRAY_BYTES:
-        raise DataFault(path, f"{claim}, more than the limit of {MAX_ARRAY_BYTES:,}")
+    # Of no rows or no columns too: NumPy multiplies the other sizes.
+    if math.prod(size or 1 for size in shape) > MAX_ARRAY_BYTES:
+        raise DataFault(path, f"{claim}, more than the limit of {MAX_ARRAY_BYTES:,} in all sizes")
     # What the file can hold at most is known before a single item is read.
     room = file_size * _MAX_EXPANSION if zipped else file_size - _header_bytes(shape)
     if claimed > room:

@@ -14,12 +14,13 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
+from typing import IO, BinaryIO, cast
 
 import numpy as np
 
 from mlp_lab.data.catalogue import ARRAY_NAMES
 from mlp_lab.data.faults import DataFault
-from mlp_lab.data.streams import MAX_ARRAY_BYTES, open_regular, read_up_to, reason_of
+from mlp_lab.data.streams import CHUNK_BYTES, MAX_ARRAY_BYTES, open_regular, read_up_to, reason_of
 
 HEADER_BYTES = 16 * 1024
 """More than the longest header numpy accepts (10,000 bytes)."""
@@ -57,7 +58,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     path = Path(path)
     with open_regular(path) as raw:
         try:
-            with zipfile.ZipFile(raw) as archive:
+            with zipfile.ZipFile(cast(IO[bytes], _InPieces(raw))) as archive:
                 members = {member.filename: member for member in archive.infolist()}
                 missing = [name for name in ARRAY_NAMES if f"{name}.npy" not in members]
                 if missing:
@@ -74,6 +75,25 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
             ) from error
         except OSError as error:
             raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
+
+
+class _InPieces:
+    """A file from which only small pieces are read.
+
+    `zipfile` reads a directory at once, whatever its size, and makes an object of half a
+    kilobyte of each entry: of 100 MB of them, more than a gigabyte. What else it reads is no
+    larger than what it is asked for here (`CHUNK_BYTES`).
+    """
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+
+    def read(self, size: int = CHUNK_BYTES) -> bytes:
+        """Without a size, as for the end of an archive, the largest piece."""
+        if not 0 <= size <= CHUNK_BYTES:
+            raise zipfile.BadZipFile(f"its directory claims {size:,} bytes")
+        return self._file.read(size)
 
 
 def _missing(missing: list[str], found: list[str]) -> str:

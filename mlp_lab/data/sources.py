@@ -17,7 +17,7 @@ from mlp_lab.data.faults import Absent, DataFault
 from mlp_lab.data.folder import find_files, read_arrays, stated_hashes
 from mlp_lab.data.keras_cache import cached_files, keras_homes
 from mlp_lab.data.rows import MEMORY_MB, Rows
-from mlp_lab.errors import InputError, near_miss
+from mlp_lab.errors import InputError, near_miss, one_line
 
 SOURCES = ("auto", "data_dir", "keras_cache", "installed", "download", "sample")
 """What `--data_source` allows. "auto" tries the others in the order of `AUTO_ORDER`."""
@@ -38,7 +38,7 @@ class _Journal:
         self.lines: list[str] = []
 
     def note(self, line: str) -> None:
-        line = " ".join(line.split())
+        line = one_line(line)
         self.lines.append(line)
         self._say(line)
 

@@ -20,6 +20,9 @@ def load_model(path: str | os.PathLike) -> keras.Model:
 
     Raises:
       TypeError: a class in it is not registered.
-      ValueError: not a file that Keras saved.
+      ValueError: not a file that Keras saved, or one that holds code.
     """
-    return keras.saving.load_model(os.fspath(path), safe_mode=True)
+    try:
+        return keras.saving.load_model(os.fspath(path), safe_mode=True)
+    except KeyError as error:
+        raise ValueError(f"{os.fspath(path)!r}: not a file that Keras saved ({error})") from error

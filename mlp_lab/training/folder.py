@@ -47,7 +47,13 @@ class RunFolder:
     def __init__(self, config: Config):
         self._config = config
         self._lock: Lock | None = None
-        self._log_dir = Path(config.log_dir).expanduser()
+        self._log_dir = Path(os.path.expanduser(config.log_dir))
+        if self._log_dir.parts[:1] and self._log_dir.parts[0].startswith("~"):
+            raise InputError(
+                "log_dir",
+                f"nobody has the home {self._log_dir.parts[0]!r}; for a folder of that name write "
+                f"./{config.log_dir}",
+            )
         _check_writable(self._log_dir)
         stem = config.name or f"{config.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
         self.path = self._log_dir / stem

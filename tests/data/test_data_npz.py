@@ -241,6 +241,30 @@ def test_lying_sizes_take_little_memory(tmp_path: Path) -> None:
         assert peak < 8 * MIB, f"{problem}: {peak:,} bytes"
 
 
+def test_a_directory_of_many_entries_takes_little_memory(tmp_path: Path) -> None:
+    """Each entry would become an object of half a kilobyte."""
+    with zipfile.ZipFile(tmp_path / "set.npz", "w") as archive:
+        for number in range(30_000):
+            archive.writestr(str(number), b"")
+    tracemalloc.start()
+    try:
+        text = fault(tmp_path / "set.npz")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert "its directory claims 1," in text
+    assert peak < 2 * MIB
+
+
+def test_names_that_lead_out_of_the_archive(tmp_path: Path) -> None:
+    """Nothing is unpacked into files, and a name counts only as a whole."""
+    names = {f"../{name}": content for name, content in members_of().items()}
+    assert "lacks x_train, y_train, x_test, y_test" in fault(write(tmp_path, zipped(names)))
+    path = write(tmp_path, zipped({**names, "/etc/x_train.npy": b"", **members_of()}))
+    assert read_npz(path)["y_train"].tolist() == [0, 1, 2]
+    assert [*tmp_path.iterdir()] == [path]
+
+
 SMALL = zipped(members_of())
 
 
