@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from mlp_lab import __version__, flags
-from mlp_lab.errors import InputError, Interrupted, RunError
+from mlp_lab.errors import InputError, Interrupted, RunError, WorkerLost
 from mlp_lab.quiet import quiet_import
 
 
@@ -41,6 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Interrupted as interruption:
         print(f"{program}: {interruption}", file=sys.stderr)
         return 128 + interruption.signum
+    except WorkerLost as error:
+        print(f"{program}: error: {error}", file=sys.stderr)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # All is written. TensorFlow would wait, as it is taken down, for the collective
+        # operations that were given up, and whoever is to start the worker again for the end.
+        os._exit(1)
     except RunError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return 1

@@ -219,6 +219,14 @@ class Config:
     run_eagerly: bool = _option(
         TRAINING, False, "run the step as plain Python, slow, for debugging", boolean
     )
+    strategy: str = _option(
+        TRAINING,
+        "none",
+        "devices that share each batch: none, one device; mirrored, all GPUs of this machine; "
+        "multi_worker, all processes named in the environment variable TF_CONFIG, which all get "
+        "the same flags; auto, mirrored where there are several GPUs, else none",
+        choice(("none", "mirrored", "multi_worker", "auto")),
+    )
     histogram_every: int | str = _option(
         INSIDE,
         100,
@@ -311,4 +319,28 @@ class Config:
             raise InputError("resume", "needs --name, the run that is to go on")
         if self.resume and self.overwrite:
             raise InputError("resume", "excludes --overwrite, which deletes the run; choose one")
+        self._check_strategy()
         check_together(self.data_source, self.data_dir)
+
+    def _check_strategy(self) -> None:
+        if self.strategy not in ("mirrored", "multi_worker"):
+            return
+        if self.run_eagerly or self.jit_compile:
+            option = "run_eagerly" if self.run_eagerly else "jit_compile"
+            raise InputError(
+                "strategy",
+                f"{self.strategy} excludes --{option}: steps on several devices run as graphs; "
+                "choose one",
+            )
+        if self.strategy == "multi_worker" and self.name is None:
+            raise InputError(
+                "strategy",
+                "multi_worker needs --name: workers that start at different times, and again after "
+                "one has ended, have to mean the same run",
+            )
+        if self.strategy == "multi_worker" and self.histogram_every == "auto":
+            raise InputError(
+                "histogram_every",
+                "auto goes by the clock, but all workers have to look at the same steps; give a "
+                "number of steps",
+            )

@@ -57,6 +57,10 @@ class RunError(Exception):
     """A run that could not go on, for a reason outside of it: the disk, a checkpoint."""
 
 
+class WorkerLost(RunError):
+    """A run on several workers that could not go on because another worker has ended."""
+
+
 class Interrupted(Exception):
     """A run that a signal ended, after it had saved its state.
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from mlp_lab.checkpoints import Store, collect, restore
+from mlp_lab.checkpoints import Store, collect, decode, encode, restore
 from mlp_lab.models import GlassBox
+from mlp_lab.models.replicas import Replicas
 
 
 class Stopped(Exception):
@@ -39,6 +40,9 @@ class Checkpoints(keras.callbacks.Callback):
 
     Event files below `events` are cut back to what they held at the checkpoint: curves go on
     without a restart or double steps.
+
+    Of several workers the chief alone reads and writes files, and tells the others what it
+    read; all save, and stop, after the same call. They need no folder in common.
 
     Give it as the last callback. Steps run in compiled calls of up to half a second; it
     saves at the end of the call in which it is due.
@@ -79,6 +83,7 @@ class Checkpoints(keras.callbacks.Callback):
         super().__init__()
         self.store = Store(Path(os.fspath(folder)), keep, say)
         self.step = 0  # steps made in all epochs, by which checkpoints are named
+        self.saved_step = -1  # of the last checkpoint, below 0 if there is none
         self.seconds = 0.0  # spent saving
         self._steps, self._interval = _every(every)
         self._resume = resume
@@ -88,8 +93,8 @@ class Checkpoints(keras.callbacks.Callback):
         self._others: list[keras.callbacks.Callback] = []
         self._pending: dict | None = None
         self._epoch = self._in_epoch = self._skip = 0
-        self._saved_step = -1
         self._saved_time = 0.0
+        self._replicas = Replicas(tf.distribute.get_strategy())
 
     # As a Keras callback.
 
@@ -97,16 +102,24 @@ class Checkpoints(keras.callbacks.Callback):
         """Called by `fit` before any callback begins, so that all find the state restored."""
         self._others = [c for c in callbacks if c is not self]
         self._epoch = self._in_epoch = self._skip = self.step = 0
-        self._saved_step, self._saved_time = -1, time.monotonic()
-        self._pending = self.store.load() if self._resume else None
+        self.saved_step, self._saved_time = -1, time.monotonic()
+        self._replicas = model.replicas
+        self._pending = self._load() if self._resume else None
         if self._pending is None:
             return
         parts = ("weights", "optimizer", "callbacks")
         restore(model, self._others, self._pending["state"], parts)
         self._skip = self._pending["position"]["in_epoch"]
-        self.step = self._saved_step = self._pending["position"]["step"]
-        if self._events is not None:
+        self.step = self.saved_step = self._pending["position"]["step"]
+        if self._events is not None and self._replicas.chief:
             _cut_back(self._events, self._pending["events"])
+
+    def _load(self) -> dict | None:
+        if self._replicas.workers == 1:
+            return self.store.load()
+        loaded = self.store.load() if self._replicas.chief else None
+        content = self._replicas.from_chief(None if loaded is None else encode(loaded))
+        return None if content is None else decode(content, "checkpoint of the chief")
 
     def on_train_begin(self, logs=None):
         if not isinstance(self.model, GlassBox):
@@ -127,7 +140,7 @@ class Checkpoints(keras.callbacks.Callback):
             self.model.history.epoch = list(self._pending["history"]["epoch"])
             self.model.history.history = self._pending["history"]["logs"]
             self._pending = None
-        elif self._due() or self._saved_step < 0:
+        elif self._due() or self.saved_step < 0:
             self.save()
         self._end_if_asked()
 
@@ -144,11 +157,11 @@ class Checkpoints(keras.callbacks.Callback):
         self._end_if_asked()
 
     def on_train_end(self, logs=None):
-        if self._delete and self._finite():
+        if self._delete and self._finite() and self._replicas.chief:
             self.store.clear()
 
-    def save(self) -> Path:
-        """Writes a checkpoint of this moment, between two steps.
+    def save(self) -> None:
+        """Writes a checkpoint of this moment, between two steps; all workers have to call it.
 
         Raises:
           OSError: it cannot be written; those before it stay.
@@ -171,17 +184,20 @@ class Checkpoints(keras.callbacks.Callback):
             "state": collect(self.model, self._others),
             "events": {} if self._events is None else _sizes(self._events),
         }
-        path = self.store.save(self.step, tree)
-        self._saved_step, self._saved_time = self.step, time.monotonic()
+        if self._replicas.chief:
+            self.store.save(self.step, tree)
+        self.saved_step, self._saved_time = self.step, time.monotonic()
         self.seconds += self._saved_time - start
-        return path
 
     def _due(self) -> bool:
-        if self._saved_step == self.step or not self._finite():
+        if self.saved_step == self.step or not self._finite():
             return False
         if self._steps is not None:
-            return self.step // self._steps > self._saved_step // self._steps
-        return self._interval is not None and time.monotonic() - self._saved_time >= self._interval
+            return self.step // self._steps > self.saved_step // self._steps
+        if self._interval is None:
+            return False
+        # No worker's clock is another's.
+        return self._replicas.any(time.monotonic() - self._saved_time >= self._interval)
 
     def _finite(self) -> bool:
         """Whether the weights are: the last good ones are not to be given up for bad ones."""
@@ -192,8 +208,12 @@ class Checkpoints(keras.callbacks.Callback):
 
     def _end_if_asked(self) -> None:
         why = self._stop() if self._stop is not None else None
-        if why is not None and why is not False:
-            if self._saved_step != self.step:
+        wanted = why is not None and why is not False
+        # Where one worker is asked to stop all do; a number, as of a signal, is told to all.
+        asked = self._replicas.largest((int(why) if isinstance(why, int) else 0) or int(wanted))
+        if asked:
+            why = why if wanted else asked
+            if self.saved_step != self.step:
                 self.save()
             raise Stopped(why)
 

@@ -165,7 +165,8 @@ class NonFinite(keras.callbacks.Callback):
         """Called after it."""
         self._loss = logs.get("loss") if isinstance(logs, dict) else None
         full = len(self._calls) >= _CALLS or self._bytes >= _BYTES
-        if full or time.monotonic() >= self._next:
+        # All workers look after the same call.
+        if self.model.replicas.any(full or time.monotonic() >= self._next):
             self._look()
 
     def _look(self):
@@ -239,7 +240,7 @@ class NonFinite(keras.callbacks.Callback):
             f"step {step.number}: the {finding.kind}{of} is not finite: {finding.nan} NaN and "
             f"{finding.inf} infinite of {finding.size} numbers"
         )
-        if self._folder is not None:
+        if self._folder is not None and self.model.replicas.chief:
             self._write(self._folder, step, finding)
             message += f"; its batch and the weights before it are in {str(self._folder)!r}"
         raise NonFiniteError(message, step.number, finding.kind, finding.name)

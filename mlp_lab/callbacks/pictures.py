@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mlp_lab import pictures as all_pictures
+from mlp_lab.models import GlassBox
 from mlp_lab.pictures.base import Picture, View
 from mlp_lab.writers import Writer
 
@@ -72,7 +73,7 @@ class Pictures(keras.callbacks.Callback):
         if not self.model.built:
             self.model(self._images[:1])
         # A training that goes on has drawn its beginning already.
-        if int(self.model.optimizer.iterations) == 0 and not self._began:
+        if int(self.model.optimizer.iterations.numpy()) == 0 and not self._began:
             self._draw(("start", "epoch"))
         self._began = True
 
@@ -105,7 +106,8 @@ class Pictures(keras.callbacks.Callback):
 
     def _draw(self, whens):
         due = [picture for picture in self._pictures if picture.when in whens]
-        if not due:
+        # Of several workers the chief draws.
+        if not due or (isinstance(self.model, GlassBox) and not self.model.replicas.chief):
             return
         view = View(
             model=self.model,
@@ -114,7 +116,7 @@ class Pictures(keras.callbacks.Callback):
             outputs=self._outputs(),
             class_names=self._class_names,
             epoch=self._epoch,
-            step=int(self.model.optimizer.iterations),
+            step=int(self.model.optimizer.iterations.numpy()),
             writer=self.writer,
             folder=self.writer.folder,
         )

@@ -44,6 +44,9 @@ class TensorBoard(keras.callbacks.Callback):
     The step is looked at, not repeated, in eager, graph and XLA mode and however many steps
     run in one call; the weights that come out are the same with and without, bit for bit.
 
+    Under a `tf.distribute` strategy the batch, its activations, gradients and metrics are those
+    of all replicas together, and only the chief of several workers writes.
+
     Args:
       log_dir: folder for `train/` and `validation/`.
       histogram_every: steps from one look to the next; "auto" as often as costs less than
@@ -93,6 +96,7 @@ class TensorBoard(keras.callbacks.Callback):
         self._worker = Worker()
         self._cost = Cost()
         self._texts: dict[str, str] = {}
+        self._chief = True
 
     def set_model(self, model: keras.Model) -> None:
         """Called by `fit`.
@@ -115,10 +119,11 @@ class TensorBoard(keras.callbacks.Callback):
     # As a Keras callback.
 
     def on_train_begin(self, logs=None):
-        if not self.model._single_device():
+        self._chief = self.model.replicas.chief
+        if isinstance(self._shared, Auto) and self.model.replicas.workers > 1:
             raise ValueError(
-                "TensorBoard: looks at the steps of one device, but the model was made under a "
-                "tf.distribute strategy of several; leave the callback out, or the strategy"
+                'histogram_every: "auto" goes by the clock, but all workers have to look at the '
+                "same steps; give a number of steps"
             )
         self.model.observers.append(self)
 
@@ -126,7 +131,9 @@ class TensorBoard(keras.callbacks.Callback):
         self._cost.begin_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
-        step = int(self.model.optimizer.iterations)
+        step = int(self.model.optimizer.iterations.numpy())
+        if not self._chief:
+            return
         groups: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
         for name, value in (logs or {}).items():
             if np.ndim(value) == 0:
@@ -151,7 +158,7 @@ class TensorBoard(keras.callbacks.Callback):
     def ran(self, steps, seconds, seen):
         """Takes note of a compiled call, and has the step that it showed recorded."""
         start = time.perf_counter()
-        if seen is not None:
+        if seen is not None and self._chief:
             now = seen.number
             due = [probe for probe, schedule in self._probes if schedule.next_step(now) == now]
             self._worker.do(functools.partial(self._record, seen, due))

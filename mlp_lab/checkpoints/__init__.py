@@ -1,7 +1,7 @@
 """Checkpoints: the whole state of a training run, in files that cannot be half right."""
 
-from mlp_lab.checkpoints.files import CheckpointError, read, write
+from mlp_lab.checkpoints.files import CheckpointError, decode, encode, read, write
 from mlp_lab.checkpoints.state import collect, restore
 from mlp_lab.checkpoints.store import Store
 
-__all__ = ["CheckpointError", "Store", "collect", "read", "restore", "write"]
+__all__ = ["CheckpointError", "Store", "collect", "decode", "encode", "read", "restore", "write"]

@@ -52,18 +52,10 @@ def write(path: Path, tree: Mapping[str, Any]) -> None:
         file is removed.
       TypeError: the tree holds something else.
     """
-    arrays: list[np.ndarray] = []
-    plain = _without_arrays(tree, arrays)
-    described = [{"dtype": str(a.dtype), "shape": list(a.shape)} for a in arrays]
-    header = json.dumps({"tree": plain, "arrays": described}).encode()
-    parts = [len(header).to_bytes(8, "little"), header, *map(_bytes, arrays)]
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part)
+    parts = _parts(tree)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(unfinished, "wb") as file:
-            file.write(_MAGIC + digest.digest())
             for part in parts:
                 file.write(part)
             file.flush()
@@ -75,6 +67,23 @@ def write(path: Path, tree: Mapping[str, Any]) -> None:
         raise
 
 
+def encode(tree: Mapping[str, Any]) -> bytes:
+    """What `write` writes."""
+    return b"".join(_parts(tree))
+
+
+def _parts(tree: Mapping[str, Any]) -> list[Any]:
+    arrays: list[np.ndarray] = []
+    plain = _without_arrays(tree, arrays)
+    described = [{"dtype": str(a.dtype), "shape": list(a.shape)} for a in arrays]
+    header = json.dumps({"tree": plain, "arrays": described}).encode()
+    parts = [len(header).to_bytes(8, "little"), header, *map(_bytes, arrays)]
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return [_MAGIC + digest.digest(), *parts]
+
+
 def read(path: Path) -> dict[str, Any]:
     """The tree that `write` was given.
 
@@ -84,13 +93,19 @@ def read(path: Path) -> dict[str, Any]:
     """
     with open(path, "rb") as file:
         content = file.read(len(_MAGIC))
-        if content != _MAGIC:
-            raise CheckpointError(f"{path.name}: damaged, or no checkpoint of this version")
-        content += file.read()
+        if content == _MAGIC:  # else it need not be read
+            content += file.read()
+    return decode(content, path.name)
+
+
+def decode(content: bytes, name: str) -> dict[str, Any]:
+    """The tree that `encode` was given; `name` is for the error, as of `read`."""
+    if not content.startswith(_MAGIC):
+        raise CheckpointError(f"{name}: damaged, or no checkpoint of this version")
     body = memoryview(content)[_START:]
     if hashlib.sha256(body).digest() != content[len(_MAGIC) : _START]:
         raise CheckpointError(
-            f"{path.name}: damaged, its {len(content):,} bytes do not have the checksum they were "
+            f"{name}: damaged, its {len(content):,} bytes do not have the checksum they were "
             "written with"
         )
     try:
@@ -98,7 +113,7 @@ def read(path: Path) -> dict[str, Any]:
     except _MADE_BY_OTHERS as error:
         # Its checksum is right: not damaged, but made by something else than `write`.
         raise CheckpointError(
-            f"{path.name}: no checkpoint of this version ({type(error).__name__})"
+            f"{name}: no checkpoint of this version ({type(error).__name__})"
         ) from error
 
 

@@ -90,10 +90,13 @@ def restore(
 
 
 def _groups(model) -> dict[str, list[Any]]:
+    metrics = list(model.metrics_variables)
+    if hasattr(model, "replicas"):
+        metrics = model.replicas.each(metrics)  # each of several counts for itself
     return {
         "weights": list(model.variables),
         "optimizer": list(model.optimizer.variables),
-        "metrics": list(model.metrics_variables),
+        "metrics": metrics,
     }
 
 

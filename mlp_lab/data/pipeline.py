@@ -33,6 +33,7 @@ def pieces(
     shuffle: bool = False,
     seed: int | tf.Variable = 0,
     first_epoch: int | tf.Variable = 0,
+    own: Callable[[int], tuple[int, int]] | None = None,
 ) -> tuple[tf.data.Dataset, int]:
     """Endless pieces of up to `per_piece` batches, epoch after epoch.
 
@@ -62,6 +63,9 @@ def pieces(
       seed: of the order, at least 0.
       first_epoch: the epoch to start with, counted from 0. Variables (int64) are read when
         an iterator over the pieces starts, this one, and with each epoch, the seed.
+      own: for one of several workers: of a batch of so many rows, the first that it takes and
+        the one after its last. An element is then a pair, the number of rows in the whole
+        piece and the rows that are taken of it, which alone are gathered.
 
     Returns:
       The dataset, and the number of batches in an epoch, ceil(n / batch_size).
@@ -92,11 +96,24 @@ def pieces(
             tensor.set_shape(shape)
         return tf.nest.pack_sequence_as(arrays, found)
 
+    def sliced(first: tf.Tensor) -> Any:
+        last = tf.minimum(first + size, np.int64(rows))
+        piece = taken(gather.slice, first, last)
+        if own is None:
+            return piece
+        mask = _owned(last - first, batch_size, rows % batch_size, own)
+        return last - first, tf.nest.map_structure(lambda t: tf.boolean_mask(t, mask), piece)
+
+    def gathered(blocks: tf.Tensor, run: tf.Tensor, chosen: tf.Tensor) -> Any:
+        if own is None:
+            return taken(gather.take, blocks, run, chosen)
+        count = tf.size(chosen)
+        mask = _owned(count, batch_size, rows % batch_size, own)
+        return count, taken(gather.take, blocks, run, tf.boolean_mask(chosen, mask))
+
     def epoch_of_pieces(epoch: tf.Tensor) -> tf.data.Dataset:
         if not shuffle:
-            return tf.data.Dataset.range(0, rows, size).map(
-                lambda first: taken(gather.slice, first, tf.minimum(first + size, np.int64(rows)))
-            )
+            return tf.data.Dataset.range(0, rows, size).map(sliced)
         key = tf.stack([tf.cast(seed, tf.int64), epoch])
         blocks = tf.range(-(-rows // gather.block_rows))
         if gather.run < rows:
@@ -109,7 +126,7 @@ def pieces(
                 of_run = tf.random.fold_in(key, run, alg="philox")
             order = _shuffled(tf.range(tf.cast(count, tf.int32)), of_run)
             return tf.data.Dataset.range(0, count, size).map(
-                lambda first: taken(gather.take, blocks, run, order[first : first + size])
+                lambda first: gathered(blocks, run, order[first : first + size])
             )
 
         return tf.data.Dataset.range(-(-rows // gather.run)).flat_map(run_of_pieces)
@@ -145,3 +162,13 @@ def most_rows(arrays: Any, batch_size: int, shuffle: bool, piece_bytes: int) -> 
 def _shuffled(values: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
     # Philox by name: the automatic choice may differ between devices.
     return tf.random.experimental.stateless_shuffle(values, seed=key, alg="philox")
+
+
+def _owned(count: tf.Tensor, batch_size: int, rest: int, own: Callable) -> tf.Tensor:
+    """Which of a piece's rows are taken; the last `rest` of an epoch are a smaller batch."""
+    positions = tf.range(count)
+    in_rest = positions >= count - count % batch_size
+    within = positions % batch_size
+    bounds = zip(own(rest or batch_size), own(batch_size), strict=True)
+    first, last = (tf.where(in_rest, *(tf.cast(b, count.dtype) for b in both)) for both in bounds)
+    return (within >= first) & (within < last)

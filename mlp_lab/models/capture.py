@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from mlp_lab.models.replicas import replica_number
+
 
 class Capture:
     """Collects a step's tensors while `train_step` runs, or is traced.
@@ -22,17 +24,28 @@ class Capture:
         returned them (as given to the optimizer in a step of one's own that leaves it out)
       activations: by the name of the layer, its outputs; a layer called twice has `name`
         and `name_2`
+      spread: under a strategy the square of the norm of this replica's gradients, as a share
+        of that of their sum
 
     as far as the step made them, and `layers` the layer of each of the activations. Tensors
     that exist only inside a loop or a branch of a layer cannot leave it and are not caught.
+
+    Opened around the replicas of a strategy it keeps what each of them makes apart; in a
+    replica `tensors` are its own.
     """
 
     def __init__(self, model):
-        self.tensors: dict[str, Any] = {"gradients": {}, "activations": {}}
+        self._of_replicas: dict[int, dict[str, Any]] = {}
         self.layers: dict[str, keras.Layer] = {}
         self._model = model
         self._graph = None
         self._replaced = []
+
+    @property
+    def tensors(self) -> dict[str, Any]:
+        """What was caught."""
+        empty: dict[str, Any] = {"gradients": {}, "activations": {}}
+        return self._of_replicas.setdefault(replica_number(), empty)
 
     def __enter__(self):
         model = self._model
@@ -43,6 +56,7 @@ class Capture:
         self._watch(model, "compute_loss", self._saw_loss)
         self._watch(model, "compute_metrics", self._saw_metrics)
         self._watch(model, "transform_gradients", self._saw_gradients)
+        self._watch(model, "sum_gradients", self._saw_sum)
         if model.optimizer is not None:
             self._watch(model.optimizer, "apply", self._saw_apply)
         return self
@@ -94,6 +108,11 @@ class Capture:
         if given.get("sample_weight") is not None:
             self.tensors["sample_weight"] = given["sample_weight"]
 
+    def _saw_sum(self, sums, args, kwargs):
+        (own,) = args
+        if own is not sums:
+            self.tensors["spread"] = _square(own) / _square(sums)
+
     def _saw_gradients(self, gradients, args, kwargs):
         self._keep_gradients(gradients, self._model.trainable_weights)
 
@@ -128,6 +147,13 @@ def weight_names(model):
         if keras.backend.is_float_dtype(weight.dtype):
             names[id(weight)] = _unused(_without_root(weight.path, model), set(names.values()))
     return names
+
+
+def _square(gradients):
+    """The square of the Euclidean norm of all taken together."""
+    return tf.square(
+        tf.linalg.global_norm([tf.cast(g, tf.float32) for g in gradients if g is not None])
+    )
 
 
 def _without_root(path, model):

@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import math
 import time
 from typing import Any
 
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 from mlp_lab.models.capture import Capture, weight_names
 from mlp_lab.models.step import Step
+from mlp_lab.models.tensors import array, handle, part_of, rows_from, size_of, with_absent
 
 
 class Execution:
@@ -71,16 +71,19 @@ class Execution:
         # Not tf.data's: train_on_batch and its like. Steps run eagerly take data one by one too.
         if self._model.run_eagerly or not isinstance(iterator, tf.data.Iterator):
             if self._piece_batch is None:
-                logs = None
-                for data in map(_absent, itertools.islice(iterator, limit)):
-                    self._build_on(data)
-                    logs = self._observed(functools.partial(self._on_data, data), 1, data)
-                if logs is None:
-                    raise StopIteration
-                return logs
+                return self._batch_by_batch(iterator, limit)
         elif self._piece_batch is None:
             return self._on_iterator(iterator, limit)
-        return self._on_piece(_absent(next(iterator)))
+        return self._on_piece(with_absent(next(iterator)))
+
+    def _batch_by_batch(self, iterator, limit):
+        logs = None
+        for data in map(with_absent, itertools.islice(iterator, limit)):
+            self._build_on(data)
+            logs = self._observed(functools.partial(self._on_data, data), 1, data)
+        if logs is None:
+            raise StopIteration
+        return logs
 
     def _on_iterator(self, iterator, limit):
         if self._model.steps_per_execution == 1:
@@ -89,13 +92,13 @@ class Execution:
             if self._on_spec[0] is not spec:  # tracing makes the weights, and runs nothing
                 self._on_spec = spec, self._one.get_concrete_function(spec)
             data = next(iterator)
-            return self._observed(functools.partial(self._on_drawn, data), 1, _absent(data))
+            return self._observed(functools.partial(self._on_drawn, data), 1, with_absent(data))
         if not self._model.built:
             self._run_iterator.get_concrete_function(iterator, tf.constant(1))
         return self._observed(lambda _, n: self._run_iterator(iterator, tf.constant(n)), limit)
 
-    def _on_piece(self, piece):
-        rows = next(iter(tf.nest.flatten(piece))).shape[0]
+    def _on_piece(self, piece, rows=None):
+        rows = rows or next(iter(tf.nest.flatten(piece))).shape[0]
         whole = rows // self._piece_batch
         skip = min(self._model.steps_to_skip, -(-rows // self._piece_batch))
         if self._capturing and skip:
@@ -103,7 +106,7 @@ class Execution:
             if skip * self._piece_batch >= rows:
                 return self._model.get_metrics_result()
         done, logs = skip if self._capturing else 0, None
-        batch = self._piece_batch
+        batch, own = self._piece_batch, self._own(self._piece_batch)
         looped = piece
         if whole == 1:
             # Of a piece that is one batch XLA would drop the slicing, fuse what is left in
@@ -116,15 +119,23 @@ class Execution:
 
         if whole > done:
             logs = self._observed(
-                run, whole - done, piece, lambda i: _slice(piece, (done + i) * batch, batch)
+                run, whole - done, piece, lambda i: part_of(piece, (done + i) * own, own)
             )
         if rows % batch:
-            rest = _slice(piece, whole * batch, rows - whole * batch)
-            logs = self._observed(functools.partial(self._on_rest, rest), 1, rest)
+            rows -= whole * batch
+            rest = part_of(piece, whole * own, self._own(rows))
+            logs = self._observed(functools.partial(self._on_rest, rest, rows), 1, rest)
         return logs
 
-    def _on_rest(self, rest, first, n):
-        rows = next(iter(tf.nest.flatten(rest))).shape[0]
+    def _own(self, rows):
+        """How many of a batch's rows are given to this process."""
+        return rows
+
+    def _of(self, rows):
+        """What runs one step on a batch of so many rows."""
+        return self._one
+
+    def _on_rest(self, rest, rows, first, n):
         return n, self._run_piece(rest, tf.constant(0), tf.constant(1), rows)
 
     def _on_data(self, data, first, n):
@@ -154,7 +165,7 @@ class Execution:
             return self._looked_at(run, steps, batch, self._observers)
         # The same steps once more, one by one and seen, should something go wrong in them.
         again = None if data is None else functools.partial(self._looked_at, run, steps, batch)
-        guard.before(again, 0 if data is None else _bytes(data))
+        guard.before(again, 0 if data is None else size_of(data))
         logs = self._looked_at(run, steps, batch, self._observers)
         guard.after(logs)
         return logs
@@ -165,7 +176,7 @@ class Execution:
         while first < steps:
             now, n = 0, steps - first
             if observers:
-                now = int(self._model.optimizer.iterations)
+                now = int(self._model.optimizer.iterations.numpy())
                 wanted = min(observer.next_step(now) for observer in observers)
                 n = min(n, max(wanted - now, 1))
             looked_at = bool(observers) and wanted == now
@@ -193,7 +204,7 @@ class Execution:
     # One step, and the loops around it.
 
     def _one_step(self, data):
-        data = _absent(data)
+        data = with_absent(data)
         if not self._capturing:
             return self._step(data), {}
         with Capture(self._model) as capture:
@@ -201,30 +212,32 @@ class Execution:
         self._layers = capture.layers
         return logs, capture.tensors
 
-    def _results_of(self, spec):
+    def _results_of(self, one, spec):
         """Zeros of what a step returns, and shapes that hold for every batch."""
-        traced = self._one.get_concrete_function(spec)
+        traced = one.get_concrete_function(spec)
         outputs = traced.structured_outputs
         flat = tf.nest.flatten(outputs)
         zeros = [tf.zeros([size or 0 for size in t.shape], t.dtype) for t in flat]
         return outputs, zeros, [t.shape for t in flat]
 
     def _loop_over_piece(self, piece, start, stop, batch):
-        def data(i):
-            return tf.nest.map_structure(lambda t: _rows(t, i * batch, batch), piece)
+        one, own = self._of(batch), self._own(batch)
 
-        spec = tf.nest.map_structure(lambda t: tf.TensorSpec([batch, *t.shape[1:]], t.dtype), piece)
-        outputs, zeros, shapes = self._results_of(spec)
+        def data(i):
+            return tf.nest.map_structure(lambda t: rows_from(t, i * own, own), piece)
+
+        spec = tf.nest.map_structure(lambda t: tf.TensorSpec([own, *t.shape[1:]], t.dtype), piece)
+        outputs, zeros, shapes = self._results_of(one, spec)
         _, flat = tf.while_loop(
             lambda i, _: i < stop,
-            lambda i, _: (i + 1, tf.nest.flatten(self._one(data(i)))),
+            lambda i, _: (i + 1, tf.nest.flatten(one(data(i)))),
             [start, zeros],
             shape_invariants=[tf.TensorShape([]), shapes],
         )
         return tf.nest.pack_sequence_as(outputs, flat)
 
     def _loop_over_iterator(self, iterator, n):
-        outputs, zeros, shapes = self._results_of(iterator.element_spec)
+        outputs, zeros, shapes = self._results_of(self._one, iterator.element_spec)
         first = iterator.get_next_as_optional()
 
         def more(i, batch, _):
@@ -245,9 +258,9 @@ class Execution:
         return ran, tf.nest.pack_sequence_as(outputs, flat)
 
     def _eager_piece(self, piece, start, stop, batch):
+        own = self._own(batch)
         for i in range(int(start), int(stop)):
-            rows = slice(i * batch, (i + 1) * batch)
-            results = self._one_step(tf.nest.map_structure(lambda t, rows=rows: t[rows], piece))
+            results = self._of(batch)(part_of(piece, i * own, own))
         return results
 
     # What is handed to observers.
@@ -256,18 +269,18 @@ class Execution:
         names = weight_names(self._model)
         return {
             # Less than half the time of `variable.read_value()`.
-            names[id(w)]: _array(tf.raw_ops.ReadVariableOp(resource=w.value.handle, dtype=w.dtype))
+            names[id(w)]: array(tf.raw_ops.ReadVariableOp(resource=handle(w), dtype=w.dtype))
             for w in self._model.weights
             if id(w) in names
         }
 
     def _before(self):
         """What a step begins with, and changes."""
-        rate = float(self._model.optimizer.learning_rate)  # a schedule goes by the step
+        rate = float(self._model.optimizer.learning_rate.numpy())  # a schedule goes by the step
         return {"weights": self._weights(), "learning_rate": rate}
 
     def _step_record(self, number, before, tensors):
-        arrays = tf.nest.map_structure(lambda t: _array(t) if tf.is_tensor(t) else t, tensors)
+        arrays = tf.nest.map_structure(lambda t: array(t) if tf.is_tensor(t) else t, tensors)
         return Step(
             number=number,
             **before,
@@ -281,6 +294,7 @@ class Execution:
             data=arrays.get("data"),
             metrics=self._batch_metrics(tensors),
             layers=self._layers,
+            spread=float(arrays.get("spread", np.nan)),
         )
 
     def _batch_metrics(self, tensors):
@@ -304,32 +318,3 @@ class Execution:
         for name, value in results.items():  # a metric of several numbers gives a dict
             plain.update(value if isinstance(value, dict) else {name: value})
         return tf.nest.map_structure(tf.convert_to_tensor, plain)
-
-
-def _array(tensor):
-    """The tensor as a NumPy array that shares its memory, where NumPy knows its type."""
-    tensor = tf.convert_to_tensor(tensor)
-    # `tensor.numpy()` would copy. A tensor's memory does not change: variables that are
-    # assigned to while it is held get new memory.
-    known = tensor.dtype.is_floating and tensor.dtype != tf.bfloat16 and "CPU" in tensor.device
-    return np.asarray(memoryview(tensor)) if known else tensor.numpy()
-
-
-def _rows(tensor, start, rows):
-    rank = len(tensor.shape)
-    return tf.slice(tensor, [start] + [0] * (rank - 1), [rows, *tensor.shape[1:]])
-
-
-def _slice(data, start, rows):
-    return tf.nest.map_structure(lambda t: t[start : start + rows], data)
-
-
-def _bytes(data):
-    return sum(math.prod(t.shape) * t.dtype.size for t in tf.nest.flatten(data) if tf.is_tensor(t))
-
-
-def _absent(data):
-    """Data in which tf.data's empty Optional, which stands for None there, is None again."""
-    return tf.nest.map_structure(
-        lambda t: None if isinstance(t, tf.experimental.Optional) else t, data
-    )

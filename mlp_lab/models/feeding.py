@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mlp_lab.models.execution import Execution
 from mlp_lab.models.prediction import Prediction
+from mlp_lab.models.replicas import Replicas
+from mlp_lab.models.replicated import Replicated
+from mlp_lab.models.sharing import check_reductions
 
 # What a type checker takes the mix-in's later base to be.
 if TYPE_CHECKING:
@@ -24,6 +27,24 @@ class PieceBatch(NamedTuple):
 NO_PIECES = PieceBatch(None, None, None)
 
 
+class _Whole:
+    """A strategy, but for what Keras' loops would have it do with data."""
+
+    def __init__(self, strategy):
+        self._strategy = strategy
+
+    def __getattr__(self, name):
+        return getattr(self._strategy, name)
+
+    def experimental_distribute_dataset(self, dataset, options=None):
+        """The data set as it is."""
+        return dataset
+
+    def run(self, fn, args=(), kwargs=None, options=None):
+        """Runs it once: prediction is done on one device."""
+        return fn(*args, **(kwargs or {}))
+
+
 class Feeding(_Mixin):
     """Makes the functions that Keras' loops call, one for each way of feeding and compiling."""
 
@@ -32,18 +53,33 @@ class Feeding(_Mixin):
     predict_function: Any
     _piece_batch = NO_PIECES
 
+    @property
+    def replicas(self):
+        """The `Replicas` that the model is trained on; see `mlp_lab.models.replicas`."""
+        # Past Keras' __setattr__, which would track what is in it.
+        kept = self.__dict__
+        if "_replicas" not in kept:
+            kept["_replicas"] = Replicas(super().distribute_strategy)
+        return kept["_replicas"]
+
+    @property
+    def distribute_strategy(self):
+        """The strategy under which the model was made.
+
+        To Keras' loops it is one that leaves the data whole: they would divide pieces of
+        several batches, and without regard to how many rows each replica gets.
+        """
+        strategy = super().distribute_strategy
+        return strategy if strategy.num_replicas_in_sync == 1 else _Whole(strategy)
+
     def make_train_function(self, force=False):
         """Sets `train_function` to what runs `train_step`."""
-        if not self._single_device():
-            return super().make_train_function(force)
         force = force or self.train_function is None
         self.train_function = self._execution(self.train_step, self._piece_batch.train, force)
         return self.train_function
 
     def make_test_function(self, force=False):
         """Sets `test_function` to what runs `test_step`."""
-        if not self._single_device():
-            return super().make_test_function(force)
         force = force or self.test_function is None
         self.test_function = self._execution(self.test_step, self._piece_batch.test, force)
         return self.test_function
@@ -69,7 +105,10 @@ class Feeding(_Mixin):
         key = step.__name__, piece_batch, self.jit_compile
         if key not in kept or force:
             observers = self.observers if step == self.train_step else ()
-            kept[key] = Execution(self, step, piece_batch, observers)
+            kind = Execution if self.replicas.count == 1 else Replicated
+            if kind is Replicated:
+                check_reductions(self.loss)
+            kept[key] = kind(self, step, piece_batch, observers)
         return kept[key]
 
     @contextlib.contextmanager
@@ -86,5 +125,14 @@ class Feeding(_Mixin):
         self.steps_per_execution = steps_per_execution
         self.jit_compile = jit_compile
 
-    def _single_device(self):
-        return self.distribute_strategy.num_replicas_in_sync == 1
+    def _scope(self):
+        """Where the model's variables are made."""
+        replicas = self.replicas
+        return replicas.strategy.scope() if replicas.count > 1 else contextlib.nullcontext()
+
+    def _own_rows(self, arrays):
+        """For `pieces`: which rows this worker takes; None where it takes all."""
+        if self.replicas.count == 1:
+            return None
+        self._build_all(arrays)  # Keras would try to build on a piece as if it were a batch
+        return self.replicas.own

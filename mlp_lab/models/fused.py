@@ -143,12 +143,12 @@ class Fused(Feeding, Position, _Mixin):
         }
         preparing = [c for c in listed(callbacks) if hasattr(c, "before_fit")]
         if preparing and self.compiled:
-            self._build_all(x, y, sample_weight)
+            self._build_all(arrays_of_rows(x, y, sample_weight), x)
             for callback in preparing:
                 callback.before_fit(self, listed(callbacks))
         arrays = arrays_of_rows(x, y, sample_weight)
         simple = class_weight is None and steps_per_epoch is None and isinstance(shuffle, bool)
-        if arrays is None or not simple or not self.compiled or not self._single_device():
+        if arrays is None or not simple or not self.compiled:
             refuse_rows(x, y, sample_weight, validation_data)
             kept = self.steps_per_execution, self.jit_compile
             feeding = self._feeding(NO_PIECES, *kept)
@@ -189,22 +189,26 @@ class Fused(Feeding, Position, _Mixin):
         # Variables: a callback may find out in `on_train_begin` that training goes on elsewhere.
         order = Order(
             tf.Variable(seed or 0, dtype=tf.int64),
-            tf.Variable(int(self.optimizer.iterations) // steps, dtype=tf.int64),
+            tf.Variable(int(self.optimizer.iterations.numpy()) // steps, dtype=tf.int64),
         )
+        own = self._own_rows(arrays)
         data, steps = pieces(
-            arrays, batch, per_call, shuffle=shuffle, seed=order.seed, first_epoch=order.first_epoch
-        )
+            arrays, batch, per_call,
+            shuffle=shuffle, seed=order.seed, first_epoch=order.first_epoch, own=own,
+        )  # fmt: skip
         validation_batch = validation_batch_size or batch
         validation = arrays_of_rows(*unpacked(validation_data))
         if validation is not None and validation_steps is None:
             validation_batch = min(validation_batch, len(tf.nest.flatten(validation)[0]))
-            validation_data, validation_steps = pieces(validation, validation_batch, per_call)
+            validation_data, validation_steps = pieces(
+                validation, validation_batch, per_call, own=own
+            )
         else:
             validation_batch = None
             refuse_rows(validation_data)
             options["validation_batch_size"] = validation_batch_size or batch
         jit = self.jit_compile
-        if self._auto[1] and not jit:
+        if self._auto[1] and not jit and own is None:
             jit = steps * epochs >= _STEPS_WORTH_XLA and self._compiles(arrays, batch)
         feeding = self._feeding(PieceBatch(batch, validation_batch, None), per_call, jit)
         with self._dismissing_observers(), self._positioned(initial_epoch, order), feeding:
@@ -236,7 +240,7 @@ class Fused(Feeding, Position, _Mixin):
             return super().evaluate(
                 x=x, y=y, batch_size=batch_size, sample_weight=sample_weight, steps=steps, **options
             )
-        if arrays is None or steps is not None or not self.compiled or not self._single_device():
+        if arrays is None or steps is not None or not self.compiled:
             refuse_rows(x, y, sample_weight)
             per_call = 1 if self._auto[0] else self.steps_per_execution
             feeding = self._piece_batch._replace(test=None)
@@ -252,7 +256,8 @@ class Fused(Feeding, Position, _Mixin):
         batch = min(batch_size or 32, len(tf.nest.flatten(arrays)[0]))
         self._build_on(arrays, batch)
         per_call = self._steps_per_call(arrays, batch, callbacks, "test")
-        data, steps = pieces(arrays, batch, per_call)
+        own = self._own_rows(arrays)
+        data, steps = pieces(arrays, batch, per_call, own=own)
         feeding = self._piece_batch._replace(test=batch)
         with self._feeding(feeding, per_call, self.jit_compile):
             return super().evaluate(x=data, steps=steps, **options)
@@ -264,7 +269,7 @@ class Fused(Feeding, Position, _Mixin):
         """
         options = {"verbose": verbose, "callbacks": callbacks}
         arrays = arrays_of_rows(x, None, None)
-        if arrays is None or steps is not None or not self.compiled or not self._single_device():
+        if arrays is None or steps is not None or not self.compiled:
             refuse_rows(x)
             per_call = 1 if self._auto[0] else self.steps_per_execution
             feeding = self._piece_batch._replace(predict=None)
@@ -292,12 +297,12 @@ class Fused(Feeding, Position, _Mixin):
     def _build_on(self, arrays, batch):
         if not self.built:
             x = keras.utils.unpack_x_y_sample_weight(arrays)[0]
-            self(tf.nest.map_structure(lambda a: tf.convert_to_tensor(a[:batch]), x))
+            with self._scope():
+                self(tf.nest.map_structure(lambda a: tf.convert_to_tensor(a[:batch]), x))
 
-    def _build_all(self, x, y, sample_weight):
+    def _build_all(self, arrays, x=None):
         """Makes the weights, the optimizer's and the metrics' variables, which Keras would
         leave to the first step, but for data that tell their shapes only by being drawn."""
-        arrays = arrays_of_rows(x, y, sample_weight)
         if isinstance(x, tf.data.Dataset):
             batch = x.element_spec
         elif arrays is not None:
@@ -307,7 +312,8 @@ class Fused(Feeding, Position, _Mixin):
             return
         # Keras builds so where a distribution strategy is in use; tests/test_workarounds.py
         # watches it.
-        self._symbolic_build(data_batch=batch)
+        with self._scope():
+            self._symbolic_build(data_batch=batch)
 
     def _steps_per_call(self, arrays, batch, callbacks, *phases, shuffle=False) -> int:
         if not self._auto[0]:

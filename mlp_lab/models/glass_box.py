@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from mlp_lab.models.fused import Fused
+from mlp_lab.models.sharing import Sharing
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -12,7 +13,7 @@ if keras.backend.backend() != "tensorflow":
     )
 
 
-class GlassBox(Fused):
+class GlassBox(Sharing, Fused):
     """Gives a Keras model the explicit training step.
 
     A mix-in: it goes before the Keras class, as in
@@ -41,7 +42,7 @@ class GlassBox(Fused):
             scaled_loss = self.optimizer.scale_loss(loss)
 
         weights = self.trainable_weights
-        scaled_gradients = tape.gradient(scaled_loss, weights)
+        scaled_gradients = self.sum_gradients(tape.gradient(scaled_loss, weights))
 
         scale = self.optimizer.scale_loss(1.0)
         gradients = self.transform_gradients(_times(scaled_gradients, 1.0 / scale))
@@ -60,7 +61,8 @@ class GlassBox(Fused):
             order and of the weights' shapes; None where the loss does not depend on
             the weight. The loss scale of mixed_float16 is already taken out; where it
             made a gradient overflow, the step is skipped whatever is returned. Under a
-            `tf.distribute` strategy they are one replica's, before the sum over replicas.
+            `tf.distribute` strategy they are those of the global batch, summed over all
+            replicas, and equal on each; what is returned has to be equal too.
 
         Returns:
           As many gradients, in the same order.
@@ -81,18 +83,6 @@ class GlassBox(Fused):
         loss = self.compute_loss(x, y, outputs, sample_weight, training=False)
         self.track_loss(loss, x)
         return self.compute_metrics(x, y, outputs, sample_weight)
-
-    def track_loss(self, loss, x):
-        """Adds a batch's mean loss to the epoch's mean, weighted by the batch size.
-
-        Without the weight the samples of a smaller last batch would count more.
-        """
-        batch_size = tf.shape(next(i for i in tf.nest.flatten(x) if i is not None))[0]
-        # Each replica of a strategy has its share of the mean, so that shares add up.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        # The tracker that `compile` makes is the first of the model's metrics.
-        tracker = next(metric for metric in self.metrics if metric.name == "loss")
-        tracker.update_state(loss * replicas, sample_weight=batch_size)
 
 
 def _times(gradients, factor):

@@ -44,7 +44,7 @@ def refuse_rows(*data: Any) -> None:
     """Raises an error for `Rows`, which only ways of our own can take."""
     if any(isinstance(leaf, Rows) for leaf in tf.nest.flatten(data)):
         raise ValueError(
-            "rows from files: expected a compiled model on one device, other data as arrays or "
+            "rows from files: expected a compiled model, other data as arrays or "
             "rows of the same number, and no class_weight, steps or steps_per_epoch; leave those "
             "out, or give arrays, np.asarray(rows), or a tf.data.Dataset"
         )

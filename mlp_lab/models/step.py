@@ -29,6 +29,8 @@ class Step:
         `tf.data` pipeline.
       metrics: the metrics of this batch alone by name.
       learning_rate: of the update.
+      spread: how far the gradients g_r of R replicas, means over n_r of n rows, lie from
+        their mean g: sqrt(sum_r n_r / n |g_r - g|^2) / |g|, NaN with one replica.
       layers: the layers by the names used in `activations`, to ask for their settings.
     """
 
@@ -45,6 +47,7 @@ class Step:
     metrics: Mapping[str, float]
     learning_rate: float
     layers: Mapping[str, Any]
+    spread: float = float("nan")
 
     @functools.cached_property
     def updates(self) -> Mapping[str, np.ndarray]:

@@ -10,7 +10,8 @@ class Gradients(Probe):
     """d loss / d weight of every weight, and Euclidean norms.
 
     `global_norm` = sqrt(sum of all squares), `<layer>/norm` the same over the weights of
-    one layer.
+    one layer. On several replicas `spread` too, the noise among their shares of the batch; see
+    `Step.spread`.
     """
 
     group = "gradients"
@@ -22,6 +23,7 @@ class Gradients(Probe):
             **step.gradients,
             **{f"{layer}/norm": total(values) for layer, values in layers.items()},
             "global_norm": total(norms.values()),
+            **({} if np.isnan(step.spread) else {"spread": step.spread}),
         }
 
 

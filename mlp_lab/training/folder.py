@@ -26,6 +26,8 @@ from mlp_lab.training.lock import LOCK, Lock
 FLAGS, RECORD, MODEL = "flags.txt", "run.json", "model.keras"
 CHECKPOINTS, NON_FINITE = "checkpoints", "non_finite"
 
+_UNFINISHED = ("unfinished", "running", "interrupted", "failed")
+
 # These may differ from those of the run that is resumed: they do not change its result.
 _FREE = (
     *("name", "overwrite", "resume", "log_dir", "verbose", "data_source", "data_dir"),
@@ -42,6 +44,11 @@ class RunFolder:
     Raises:
       InputError: the folder exists and may not be overwritten, or is to be resumed and
         cannot be, or log_dir is no folder that can be written to.
+
+    Attributes:
+      path: the folder.
+      resumed: whether a run goes on. A run of several workers begins where there is none to
+        go on with: whatever starts workers again gives them the flags that they had.
     """
 
     def __init__(self, config: Config):
@@ -57,12 +64,16 @@ class RunFolder:
         _check_writable(self._log_dir)
         stem = config.name or f"{config.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
         self.path = self._log_dir / stem
+        many, status = config.strategy == "multi_worker", self._status()
+        begun = status is not None and (self.has_checkpoint() or status not in _UNFINISHED)
+        self.resumed = config.resume and (begun or not many)
+        self._replaced = config.overwrite or (config.resume and not self.resumed)
         if config.name is None:
             number = 2
             while self.path.exists():
                 self.path = self._log_dir / f"{stem}-{number}"
                 number += 1
-        elif config.resume:
+        elif self.resumed:
             self._check_resumable()
         elif os.path.lexists(self.path):
             self._check_replaceable()
@@ -113,14 +124,14 @@ class RunFolder:
         return str(self.read_record().get("status", "unfinished"))
 
     def _check_replaceable(self) -> None:
-        unfinished = self._status() in ("running", "interrupted", "failed")
-        if not self._config.overwrite and unfinished and self.has_checkpoint():
+        unfinished = self._status() in _UNFINISHED
+        if not self._replaced and unfinished and self.has_checkpoint():
             raise InputError(
                 "name",
                 f"the run {str(self.path)!r} is unfinished; give --resume to go on from its last "
                 "checkpoint, --overwrite to delete it, or another --name",
             )
-        if not self._config.overwrite:
+        if not self._replaced:
             raise InputError(
                 "name",
                 f"the run {str(self.path)!r} exists and stays as it is; choose another --name, or "
@@ -149,10 +160,10 @@ class RunFolder:
           InputError: it cannot be made, or another run has just made it or is training in it.
         """
         try:
-            if self._config.resume:
+            if self.resumed:
                 self._lock = Lock(self.path)
                 return
-            if self._config.overwrite and self.path.exists():
+            if self._replaced and self.path.exists():
                 self._check_replaceable()
                 Lock(self.path).release()
                 shutil.rmtree(self.path)
@@ -180,6 +191,25 @@ class RunFolder:
         text = json.dumps(record, indent=2, allow_nan=False) + "\n"
         unfinished.write_text(text, encoding="utf-8")
         unfinished.replace(self.path / RECORD)
+
+
+class NoFolder(RunFolder):
+    """The run's folder to a worker that is not the chief, who alone looks into it and writes."""
+
+    def __init__(self, config: Config):
+        self.path = Path(config.log_dir).expanduser() / str(config.name)
+        self.resumed = False
+        self._lock = None
+
+    def create(self) -> None:
+        """Makes nothing."""
+
+    def has_checkpoint(self) -> bool:
+        """Knows of none."""
+        return False
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        """Writes nothing."""
 
 
 def _check_writable(log_dir: Path) -> None:

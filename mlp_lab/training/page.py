@@ -24,10 +24,12 @@ class RunPage:
     Args:
       folder: the run's folder.
       config: the run's options.
+      chief: whether this worker writes; the others of a run have no page.
     """
 
-    def __init__(self, folder: Path, config: Config):
+    def __init__(self, folder: Path, config: Config, chief: bool = True):
         self.writer = Writer(folder)
+        self._chief = chief
         self._config = config
 
     def begin(self, record: Mapping[str, Any], metrics: Iterable[str]) -> None:
@@ -37,6 +39,8 @@ class RunPage:
           record: as in run.json.
           metrics: names of the logged metrics beside the loss.
         """
+        if not self._chief:
+            return
         logs = ["loss", *metrics]
         options = {
             # An option that may be left to the model is a text in every run: HParams takes
@@ -54,6 +58,8 @@ class RunPage:
 
     def end(self, record: Mapping[str, Any], succeeded: bool, step: int) -> None:
         """Completes the page and closes the file."""
+        if not self._chief:
+            return
         self.writer.text("run", _table(record), step=step)
         self.writer.hparams_end(succeeded)
         self.writer.close()

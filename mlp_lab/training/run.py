@@ -3,9 +3,11 @@
 import contextlib
 import dataclasses
 import datetime
+import functools
 import math
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +21,16 @@ from mlp_lab.config import Config
 from mlp_lab.data.pipeline import most_rows, one_hot
 from mlp_lab.data.rows import part
 from mlp_lab.errors import InputError, Interrupted, RunError
+from mlp_lab.models.replicas import Replicas
 from mlp_lab.training import parts, record
 from mlp_lab.training.checks import check_fit
-from mlp_lab.training.folder import CHECKPOINTS, FLAGS, MODEL, NON_FINITE, RunFolder
+from mlp_lab.training.folder import CHECKPOINTS, FLAGS, MODEL, NON_FINITE, NoFolder, RunFolder
 from mlp_lab.training.page import RunPage
+from mlp_lab.training.replication import lost_worker, make_strategy
 from mlp_lab.training.signals import Signals
 
 RUNNING, FINISHED, DIVERGED = "running", "finished", "diverged"
+_STRATEGIES = ("none", "mirrored", "multi_worker")
 INTERRUPTED, FAILED = "interrupted", "failed"
 
 # Test images of a streamed set that pictures are drawn from.
@@ -59,18 +64,20 @@ def run(config: Config) -> Result:
       RunError: files cannot be written, or no checkpoint can be used. Checkpoints that
         were whole still are.
     """
-    folder = RunFolder(config)
+    replicas = Replicas(make_strategy(config))
+    folder = RunFolder(config) if replicas.chief else NoFolder(config)
     try:
-        return _run(config, folder)
+        return _run(config, folder, replicas)
     except data.DataFault as fault:
         raise InputError("data_dir", str(fault)) from fault
     finally:
         folder.release()
 
 
-def _run(config: Config, folder: RunFolder) -> Result:
+def _run(config: Config, folder: RunFolder, replicas: Replicas) -> Result:
+    say = functools.partial(_say, "" if replicas.chief else f"worker {replicas.worker}: ")
     dataset = data.load(
-        config.dataset, config.data_source, config.data_dir, _say, config.data_memory_mb
+        config.dataset, config.data_source, config.data_dir, say, config.data_memory_mb
     )
     if config.validation_split:
         dataset = _held_out(dataset, config.validation_split)
@@ -81,14 +88,18 @@ def _run(config: Config, folder: RunFolder) -> Result:
             f"expected 1 to {rows}, the training samples of this data set, got {config.batch_size}",
         )
 
+    if config.batch_size < replicas.count:
+        raise InputError(
+            "batch_size",
+            f"expected at least {replicas.count}, a sample for each replica, got "
+            f"{config.batch_size}",
+        )
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(config.precision)
-    model = parts.model(config, dataset)
-    loss = parts.loss(config)
-    metrics = parts.metrics(config, dataset)
-    optimizer = parts.optimizer(config, steps=config.epochs * -(-rows // config.batch_size))
+    make = functools.partial(_make, config, dataset)
+    model, loss, metrics, optimizer = make()
     probes = parts.probes(config)
     labels = parts.label_form(config, loss)
     y_train, y_test = dataset.y_train, dataset.y_test
@@ -102,38 +113,45 @@ def _run(config: Config, folder: RunFolder) -> Result:
     few = slice(0, min(config.batch_size, 32))
     batch = dataset.x_train[few], y_train[few]
     check_fit(config, model, loss, metrics, labels, batch, dataset.num_classes)
-    model.compile(
-        optimizer=optimizer,
-        loss=loss,
-        metrics=metrics,
-        jit_compile="auto" if config.jit_compile is None else config.jit_compile,
-        run_eagerly=config.run_eagerly,
-    )
+    if replicas.count > 1:
+        # Those were for the check. These are the same, on all devices.
+        keras.utils.set_random_seed(config.seed)
+        with replicas.strategy.scope():
+            model, loss, metrics, optimizer = make()
+            model(batch[0])
+    with replicas.strategy.scope() if replicas.count > 1 else contextlib.nullcontext():
+        model.compile(
+            optimizer=optimizer,
+            loss=loss,
+            metrics=metrics,
+            jit_compile="auto" if config.jit_compile is None else config.jit_compile,
+            run_eagerly=config.run_eagerly,
+        )
     model.shuffle_seed = config.seed
 
     folder.create()
-    entry = _first_record(config, dataset, model)
-    if config.resume:
+    entry = _first_record(config, dataset, model, replicas)
+    if folder.resumed:
         before = folder.read_record()
         entry["started"] = before.get("started", entry["started"])
         entry["resumed"] = [*before.get("resumed", []), _now()]
     folder.write_record(entry)
     tested = "held-out" if config.validation_split else "test"
-    _say(
+    say(
         f"{dataset.name}: {rows:,} training and {len(dataset.x_test):,} {tested} images from "
         f"{dataset.origin.location}"
     )
-    _say(f"{config.model}: {model.count_params():,} parameters, on {' '.join(entry['devices'])}")
+    say(f"{config.model}: {model.count_params():,} parameters, on {' '.join(entry['devices'])}")
     for name in parts.unregistered(model, loss, optimizer, *metrics):
-        _say(
+        say(
             f"note: {name} will be saved, but loading it needs custom_objects; decorate the class "
             "with @keras.saving.register_keras_serializable()"
         )
-    _say(f"run: {folder.path}")
+    say(f"run: {folder.path}")
     board = TensorBoard(
         folder.path, config.histogram_every, probes=probes, layers=config.probe_layers
     )
-    page = RunPage(folder.path, config)
+    page = RunPage(folder.path, config, replicas.chief)
     callbacks = [NonFinite(folder.path / NON_FINITE), board]
     if config.pictures_every:
         images, classes = pictured
@@ -149,12 +167,12 @@ def _run(config: Config, folder: RunFolder) -> Result:
         stop=signals.asked,
         events=folder.path,
         delete=False,  # not before the model is saved
-        say=_say,
+        say=say,
     )
     trouble = None
     try:
         with signals:
-            if not config.resume:
+            if not folder.resumed:
                 page.begin(entry, (metric.name for metric in metrics))
             history = model.fit(
                 dataset.x_train,
@@ -164,10 +182,11 @@ def _run(config: Config, folder: RunFolder) -> Result:
                 validation_data=(dataset.x_test, y_test),
                 shuffle=config.shuffle,
                 callbacks=[*callbacks, checkpoints],
-                verbose=_verbosity(config.verbose),
+                verbose=_verbosity(config.verbose) if replicas.chief else 0,
             ).history
-        if _finite(history):  # a loss in validation may not be
+        if _finite(history) and replicas.chief:  # a loss in validation may not be
             model.save(folder.path / MODEL)
+        replicas.any(False)  # the chief's connection is needed until it has saved
     except NonFiniteError as error:
         trouble = str(error)
         history = model.history.history
@@ -178,12 +197,26 @@ def _run(config: Config, folder: RunFolder) -> Result:
         entry = {**entry, "status": status, "reason": reason, "ended": _now()}
         with contextlib.suppress(OSError, tf.errors.OpError):  # the disk may be what failed
             folder.write_record(entry)
-            page.end(entry, False, int(model.optimizer.iterations))
+            page.end(entry, False, int(model.optimizer.iterations.numpy()))
+        lost = replicas.workers > 1 and lost_worker(error, checkpoints.saved_step)
+        if lost:
+            raise lost from error
         _translate(error, folder)
         raise
-    result = _finish(folder, entry, model, history, trouble)
-    page.end(result.record, result.finished, int(model.optimizer.iterations))
+    result = _finish(folder, entry, model, history, trouble, say)
+    page.end(result.record, result.finished, int(model.optimizer.iterations.numpy()))
     return result
+
+
+def _make(config: Config, dataset: data.Dataset) -> tuple:
+    """The model, loss, metrics and optimizer that the config names."""
+    steps = config.epochs * -(-len(dataset.x_train) // config.batch_size)
+    return (
+        parts.model(config, dataset),
+        parts.loss(config),
+        parts.metrics(config, dataset),
+        parts.optimizer(config, steps),
+    )
 
 
 def _held_out(dataset: data.Dataset, share: float) -> data.Dataset:
@@ -234,7 +267,9 @@ def _finite(history: dict[str, list[float]]) -> bool:
     return all(math.isfinite(value) for value in history["loss"] + history["val_loss"])
 
 
-def _first_record(config: Config, dataset: data.Dataset, model: keras.Model) -> dict[str, Any]:
+def _first_record(
+    config: Config, dataset: data.Dataset, model: keras.Model, replicas: Replicas
+) -> dict[str, Any]:
     return {
         "status": RUNNING,
         "started": _now(),
@@ -245,6 +280,9 @@ def _first_record(config: Config, dataset: data.Dataset, model: keras.Model) -> 
         "parameters": model.count_params(),
         "versions": record.versions(),
         "machine": record.machine(),
+        "strategy": _STRATEGIES[(replicas.count > 1) + (replicas.workers > 1)],
+        "replicas": replicas.count,
+        "workers": replicas.workers,
         "devices": keras.distribution.list_devices(),
     }
 
@@ -255,11 +293,13 @@ def _finish(
     model: keras.Model,
     history: dict[str, list[float]],
     trouble: str | None,
+    say: Callable[[str], None],
 ) -> Result:
     """Writes the final record, says how it went, and returns the result.
 
     Args:
       trouble: what is not finite in training, or None.
+      say: told how it went.
     """
     finite = trouble is None and _finite(history)
     status = FINISHED if finite else DIVERGED
@@ -276,19 +316,21 @@ def _finish(
     folder.write_record(entry)
     if finite:
         final = "  ".join(f"{name} {values[-1]:.4f}" for name, values in sorted(history.items()))
-        _say(f"finished: {final}")
+        say(f"finished: {final}")
     else:
-        _say(
+        say(
             f"stopped: {trouble or 'the loss in validation is not finite'}; try a smaller "
             "--learning_rate, or smaller initial weights (--kernel_initializer)"
         )
+    if isinstance(folder, NoFolder):
+        return Result(folder.path, model, history, entry)
     saved = f"saved: {folder.path / MODEL}; " if finite else ""
-    _say(f"{saved}look inside: tensorboard --logdir {folder.path.parent}")
+    say(f"{saved}look inside: tensorboard --logdir {folder.path.parent}")
     return Result(folder.path, model, history, entry)
 
 
-def _say(text: str) -> None:
-    print(text, flush=True)
+def _say(prefix: str, text: str) -> None:
+    print(f"{prefix}{text}", flush=True)
 
 
 def _now() -> str:

@@ -1,0 +1,66 @@
+"""Trains with several worker processes on this machine, to try what a cluster would do.
+
+    python examples/cluster/local.py 2 --flagfile=configs/fashion_mnist.flags --name=trial
+
+The first argument is the number of workers; all others are train.py's. Each worker is a
+process with its own TF_CONFIG, on a free port of the loopback interface, and has its share of
+the processor's cores. Where one ends, the others do; the same command with --resume goes on.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+TRAIN = Path(__file__).resolve().parent.parent.parent / "train.py"
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens to at the moment."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+def start(count: int, flags: list[str], **options) -> list[subprocess.Popen]:
+    """Starts the workers; `options` are those of `subprocess.Popen`."""
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(count)]}
+    environment = dict(options.pop("env", os.environ))
+    cores = max((os.cpu_count() or 1) // count, 1)
+    environment.setdefault("TF_NUM_INTRAOP_THREADS", str(cores))
+    environment["no_grpc_proxy"] = "127.0.0.1"  # workers would talk by way of http_proxy
+    command = [sys.executable, str(TRAIN), "--strategy=multi_worker", *flags]
+    return [
+        subprocess.Popen(
+            command,
+            env={
+                **environment,
+                "TF_CONFIG": json.dumps(
+                    {"cluster": cluster, "task": {"type": "worker", "index": index}}
+                ),
+            },
+            **options,
+        )
+        for index in range(count)
+    ]
+
+
+def main() -> int:
+    """Starts the workers and waits for all; the largest exit status."""
+    if len(sys.argv) < 2 or not sys.argv[1].isdigit() or not int(sys.argv[1]):
+        print(__doc__, file=sys.stderr)
+        return 2
+    workers = start(int(sys.argv[1]), sys.argv[2:])
+    # Ctrl-C reaches the workers too, as all on the terminal; they save and end.
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, lambda *_: [worker.terminate() for worker in workers])
+    return max(worker.wait() for worker in workers)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,41 @@
+"""Small things done with tensors, and structures of them."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+
+def handle(weight):
+    """Of the variable, or of the first replica's copy."""
+    value = weight.value
+    return getattr(value, "values", (value,))[0].handle
+
+
+def array(tensor):
+    """The tensor as a NumPy array that shares its memory, where NumPy knows its type."""
+    tensor = tf.convert_to_tensor(tensor)
+    # `tensor.numpy()` would copy. A tensor's memory does not change: variables that are
+    # assigned to while it is held get new memory.
+    known = tensor.dtype.is_floating and tensor.dtype != tf.bfloat16 and "CPU" in tensor.device
+    return np.asarray(memoryview(tensor)) if known else tensor.numpy()
+
+
+def rows_from(tensor, start, rows):
+    rank = len(tensor.shape)
+    return tf.slice(tensor, [start] + [0] * (rank - 1), [rows, *tensor.shape[1:]])
+
+
+def part_of(data, start, rows):
+    return tf.nest.map_structure(lambda t: t[start : start + rows], data)
+
+
+def size_of(data):
+    return sum(math.prod(t.shape) * t.dtype.size for t in tf.nest.flatten(data) if tf.is_tensor(t))
+
+
+def with_absent(data):
+    """Data in which tf.data's empty Optional, which stands for None there, is None again."""
+    return tf.nest.map_structure(
+        lambda t: None if isinstance(t, tf.experimental.Optional) else t, data
+    )

@@ -1,0 +1,259 @@
+"""Several devices, several processes, and the death of one: against one device.
+
+Devices are logical CPUs, in a process of their own (tests/replica_cases.py); workers are real
+processes that talk over the loopback interface.
+"""
+
+import concurrent.futures
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import events
+import numpy as np
+import pytest
+from process import ROOT, environment, train
+
+import mlp_lab
+from mlp_lab.config import Config
+from mlp_lab.errors import InputError
+from mlp_lab.models.replicas import Replicas
+from mlp_lab.training.replication import check_tf_config
+
+sys.path.insert(0, str(ROOT / "examples" / "cluster"))
+import local as cluster
+
+TIMED = {"steps_per_second", "observing/share"}
+FLAGS = [
+    "--data_source=sample", "--hidden_units=64,32", "--histogram_every=20", "--pictures_every=0",
+    "--verbose=line",
+]  # fmt: skip
+
+
+def run_cases(replicas, *chosen, home):
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, "tests/replica_cases.py", *chosen],
+        cwd=ROOT,
+        env=environment(home) | {"REPLICAS": str(replicas), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]
+
+
+def test_two_devices(tmp_path):
+    run_cases(2, "-k", "same_as_one_device and Clipping-sgd-False or run_is", home=tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("replicas", [2, 3])
+def test_all_cases(replicas, tmp_path):
+    run_cases(replicas, home=tmp_path)
+
+
+def workers(home, name, *flags):
+    return cluster.start(
+        2, [*FLAGS, f"--log_dir={home}/logs", f"--name={name}", *flags],
+        cwd=ROOT, env=environment(home), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def ended(processes, status=0, timeout=300):
+    """Output and errors of each, in the order of the workers."""
+    # All at once: one that cannot write to its pipe would keep the others waiting.
+    with concurrent.futures.ThreadPoolExecutor(len(processes)) as pool:
+        try:
+            found = [*pool.map(lambda process: process.communicate(timeout=timeout), processes)]
+        finally:
+            for process in processes:
+                process.kill()
+    assert [process.returncode for process in processes] == [status] * len(processes), found
+    return found
+
+
+def outcome(home, name):
+    folder = home / "logs" / name
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "finished", record
+    model = mlp_lab.load_model(folder / "model.keras")
+    variables = [*model.weights, *model.optimizer.variables]
+    weights = [np.array(v) for v in variables if "seed" not in v.path]
+    return weights, record, {part: events.read(folder / part) for part in ("train", "validation")}
+
+
+def test_two_workers_are_one_device(tmp_path):
+    running = workers(tmp_path, "two", "--epochs=2")
+    alone = train(
+        *FLAGS, "--epochs=2", "--nojit_compile", f"--log_dir={tmp_path}/logs", "--name=one",
+        home=tmp_path,
+    )  # fmt: skip
+    assert alone.returncode == 0, alone.stderr
+    (out, err), (other, other_err) = ended(running)
+    assert "Traceback" not in err + other_err
+    assert "Epoch 2/2" in out
+    assert "Epoch" not in other
+    assert all(line.startswith("worker 1: ") for line in other.splitlines())
+    one, two = outcome(tmp_path, "one"), outcome(tmp_path, "two")
+    for a, b in zip(one[0], two[0], strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert (two[1]["replicas"], two[1]["workers"]) == (2, 2)
+    assert two[1]["strategy"] == "multi_worker"
+    for name, curve in one[1]["history"].items():
+        np.testing.assert_allclose(curve, two[1]["history"][name], rtol=1e-5, err_msg=name)
+    two[2]["train"].pop("gradients/spread")
+    for part, tags in one[2].items():
+        assert tags.keys() == two[2][part].keys()
+        for tag in tags.keys() - TIMED:
+            assert tags[tag].keys() == two[2][part][tag].keys()
+            for step, value in tags[tag].items():
+                a, b = np.asarray(value), np.asarray(two[2][part][tag][step])
+                if a.ndim == 0 and a.dtype != object:
+                    np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5, err_msg=f"{tag} {step}")
+    # One writer: one file in each folder.
+    files = [*(tmp_path / "logs" / "two").rglob("events.out.tfevents.*")]
+    assert len(files) == len({file.parent for file in files}) == 3
+
+
+LONG = ["--epochs=4", "--dropout=0.3", "--checkpoint_every=20", "--resume"]
+
+
+def until_a_checkpoint(home, name):
+    running = workers(home, name, *LONG)
+    folder = home / "logs" / name / "checkpoints"
+    while not any(folder.glob("step-*[1-9]*.ckpt")):
+        assert all(process.poll() is None for process in running), ended(running)
+        time.sleep(0.01)
+    return running
+
+
+def assert_same_bits(one, other):
+    for a, b in zip(one[0], other[0], strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert one[1]["history"] == other[1]["history"]
+    for part, tags in one[2].items():
+        assert tags.keys() == other[2][part].keys()
+        for tag in tags.keys() - TIMED:
+            assert tags[tag].keys() == other[2][part][tag].keys()
+            for step, value in tags[tag].items():
+                np.testing.assert_array_equal(value, other[2][part][tag][step])
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    home = tmp_path_factory.mktemp("undisturbed")
+    ended(workers(home, "whole", *LONG))
+    return outcome(home, "whole")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killed", [0, 1])
+def test_killed_worker(killed, tmp_path, undisturbed):
+    running = until_a_checkpoint(tmp_path, "broken")
+    running[killed].kill()
+    began = time.monotonic()
+    _, err = running[1 - killed].communicate(timeout=120)
+    assert time.monotonic() - began < 90
+    assert running[1 - killed].returncode == 1
+    last = err.splitlines()[-1]
+    assert last.startswith("train.py: error: another worker has ended"), err
+    assert "start the same command with --resume on every worker to go on from step " in last
+    assert "Traceback" not in err
+    running[killed].communicate()
+    ended(workers(tmp_path, "broken", *LONG))  # the same command
+    assert_same_bits(outcome(tmp_path, "broken"), undisturbed)
+
+
+@pytest.mark.slow
+def test_signal_to_one_worker_stops_all(tmp_path, undisturbed):
+    running = until_a_checkpoint(tmp_path, "asked")
+    running[1].send_signal(signal.SIGTERM)
+    found = ended(running, 128 + signal.SIGTERM)
+    assert all("interrupted, and saved; to go on: " in err for _, err in found)
+    ended(workers(tmp_path, "asked", *LONG))
+    assert_same_bits(outcome(tmp_path, "asked"), undisturbed)
+
+
+CLUSTER = {"worker": ["a:1", "b:2"]}
+TASK = {"type": "worker", "index": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        (None, "is not set"),
+        ("{", "is no JSON"),
+        ({"cluster": CLUSTER}, 'needs "cluster" and "task"'),
+        ([], 'needs "cluster" and "task"'),
+        ({"cluster": {"ps": ["a:1"]}, "task": TASK}, "has 'ps' in its cluster"),
+        ({"cluster": {"worker": "a:1"}, "task": TASK}, "expected a list of host:port"),
+        ({"cluster": {"worker": ["a"]}, "task": TASK}, "expected a list of host:port"),
+        ({"cluster": CLUSTER, "task": {"type": "chief", "index": 0}}, "has the task type 'chief'"),
+        ({"cluster": CLUSTER, "task": {"type": "worker", "index": 2}}, "expected 0 to 1"),
+        ({"cluster": CLUSTER, "task": {"type": "worker"}}, "has the task index None"),
+    ],
+)
+def test_tf_config_is_checked(given, what):
+    text = given if given is None or isinstance(given, str) else json.dumps(given)
+    with pytest.raises(InputError) as caught:
+        check_tf_config(text)
+    assert str(caught.value).startswith("--strategy: multi_worker: TF_CONFIG ")
+    assert what in str(caught.value)
+    assert 'set, with its own index, TF_CONFIG={"cluster"' in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["chief", "worker"])
+def test_tf_config_of_operators(kind):
+    given = {"cluster": {**CLUSTER, "chief": ["c:3"]}, "task": {"type": kind, "index": "0"}}
+    check_tf_config(json.dumps({**given, "environment": "cloud"}))
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"strategy": "mirrored", "run_eagerly": True}, "mirrored excludes --run_eagerly"),
+        ({"strategy": "mirrored", "jit_compile": True}, "mirrored excludes --jit_compile"),
+        ({"strategy": "multi_worker"}, "multi_worker needs --name"),
+        (
+            {"strategy": "multi_worker", "name": "a", "histogram_every": "auto"},
+            "--histogram_every: auto goes by the clock",
+        ),
+    ],
+)
+def test_what_strategies_exclude(options, what):
+    with pytest.raises(InputError, match=what):
+        Config(**options)
+
+
+def test_one_device_is_not_several(tmp_path):
+    done = train("--strategy=mirrored", "--data_source=sample", home=tmp_path)
+    assert done.returncode == 2
+    assert "--strategy: mirrored needs several GPUs, this machine has " in done.stderr
+
+
+class Numbers(Replicas):
+    """The arithmetic of shares, for any number of replicas."""
+
+    def __init__(self, count, first, local):
+        self.count, self.first, self.local = count, first, local
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+@pytest.mark.parametrize("rows", [1, 2, 7, 8, 25])
+def test_every_row_has_one_replica(count, rows):
+    all_of_them = Numbers(count, 0, count)
+    begins = [all_of_them.begin(rows, r) for r in range(count + 1)]
+    sizes = np.diff(begins)
+    assert begins[0] == 0
+    assert begins[-1] == rows
+    assert max(sizes) - min(sizes) <= 1
+    for worker in range(count):
+        first, last = Numbers(count, worker, 1).own(rows)
+        if sizes[worker]:
+            assert (first, last) == (begins[worker], begins[worker + 1])
+        else:  # a row that counts nothing
+            assert 0 <= first < last == first + 1 <= rows
