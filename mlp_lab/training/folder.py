@@ -95,7 +95,7 @@ class RunFolder:
                 f"the run {str(self.path)!r} ended before its first checkpoint; begin anew with "
                 "--overwrite in place of --resume",
             )
-        saved = flags.parse([f"--flagfile={self.path / FLAGS}"])
+        saved = flags.parse([f"--flagfile={self.path / FLAGS}", f"--name={self.path.name}"])
         for field in dataclasses.fields(Config):
             before, now = (getattr(config, field.name) for config in (saved, self._config))
             if field.name not in _FREE and before != now:

@@ -70,6 +70,12 @@ def run(config: Config) -> Result:
         return _run(config, folder, replicas)
     except data.DataFault as fault:
         raise InputError("data_dir", str(fault)) from fault
+    except (InputError, tf.errors.OpError) as error:
+        # Weights are made by all workers together: where one is gone a part cannot be made.
+        lost = replicas.workers > 1 and lost_worker(error.__cause__ or error, -1)
+        if lost:
+            raise lost from error
+        raise
     finally:
         folder.release()
 
