@@ -133,8 +133,11 @@ def pieces(
 
     start = tf.data.Dataset.range(1)  # inside `flat_map` a variable is read late
     epochs = start.flat_map(lambda _: tf.data.Dataset.counter(start=tf.cast(first_epoch, tf.int64)))
-    # One piece is made ready while another is in use; more would only hold memory.
-    data = epochs.flat_map(epoch_of_pieces).prefetch(1)
+    # Pieces are made when they are asked for, by no thread of tf.data ahead of it: a process
+    # that ends while such a thread calls Python would wait for it for ever.
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False
+    data = epochs.flat_map(epoch_of_pieces).with_options(options)
     data.gather = gather  # iterators hold the data set, which holds this
     return data, -(-rows // batch_size)
 
