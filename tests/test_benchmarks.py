@@ -69,6 +69,22 @@ def test_growth(tmp_path):
     assert point["peak"] >= point["data"] >= point["libraries"] > 0
 
 
+def test_streaming(tmp_path):
+    few = ["--gigabytes=0.004", "--memory_mb=4", "--memory_rows=4000", "--rounds=1"]
+    printed, saved = benchmark("streaming", *few, f"--folder={tmp_path}", home=tmp_path)
+    assert {"memory", "npy", "shards"} <= set(rows(printed))
+    (found,) = saved["rounds"]
+    assert found["npy"]["rows"] == found["shards"]["rows"] == saved["rows"] == 5095
+    assert found["memory"]["rows"] == 4000
+    for turn in found.values():
+        assert turn["peak"] >= turn["libraries"] > 0
+        assert turn["rows_per_second"] > 0
+    for form, target in saved["targets"].items():
+        met = target["peak"] < 1500 and target["ratio"] >= 0.7
+        assert target["met"] == met, form
+    assert {path.name for path in tmp_path.iterdir()} <= {"measured.json", ".keras"}
+
+
 def test_plot(tmp_path):
     pytest.importorskip("matplotlib")
     ratios = {"ours": 1.0, "keras": 3.0}
