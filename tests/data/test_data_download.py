@@ -188,8 +188,9 @@ def test_a_cache_that_cannot_be_written(world, server, tmp_path, monkeypatch) ->
     assert f"{blocked / 'datasets'} cannot be written" in falls_back()
 
 
-def test_keyboard_interrupt_leaves_nothing(world, server) -> None:
+def test_keyboard_interrupt_leaves_nothing(world, server, monkeypatch) -> None:
     server.stall_after = 3000
+    monkeypatch.setattr(download, "STALL_SECONDS", 60)  # not before the interrupt
 
     def interrupt() -> None:
         while not [*world.home.rglob("mnist.npz")]:
