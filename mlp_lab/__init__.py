@@ -15,6 +15,7 @@ _SUBMODULES = (
     "data",
     "initializers",
     "layers",
+    "learning_rates",
     "losses",
     "metrics",
     "models",

@@ -178,6 +178,9 @@ class Config:
         "to 0 linear or as half a cosine",
         choice(SCHEDULES),
     )
+    learning_rate_warmup: int = _option(
+        TRAINING, 0, "first steps, over which the learning rate rises evenly", whole(0), "N"
+    )
     batch_size: int = _option(
         TRAINING, 128, "samples per step, at least 1 and at most the data set", whole(1), "N"
     )

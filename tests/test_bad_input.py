@@ -63,6 +63,7 @@ FLAGS = {
     "--learning_rate=nan": ["--learning_rate", "above 0", "got nan"],
     "--learning_rate=inf": ["--learning_rate", "above 0", "got inf"],
     "--learning_rate_schedule=cosin": ["--learning_rate_schedule", "did you mean 'cosine'"],
+    "--learning_rate_warmup=-1": ["--learning_rate_warmup", "at least 0", "got -1"],
     "--validation_split=1": ["--validation_split", "[0, 1)", "got 1.0"],
     "--dropout=1": ["--dropout", "[0, 1)", "got 1.0"],
     "--dropout=-0.1": ["--dropout", "[0, 1)", "got -0.1"],
@@ -344,6 +345,10 @@ PARTS = {
         ["does not fit"],
     ),
     ("--optimizer=adam(beta_9=1)",): ("optimizer", ["cannot be made", "beta_9"]),
+    ("--learning_rate_warmup=9999", "--epochs=2", "--batch_size=1000"): (
+        "learning_rate_warmup",
+        ["at most the 14 steps of the run, got 9999"],
+    ),
     ("--optimizer=mine:Plain",): ("optimizer", ["keras.optimizers.Optimizer"]),
     ("--activation=mine:number",): ("activation", ["a function or a layer"]),
     ("--kernel_initializer=gloro",): ("kernel_initializer", ["'gloro'", "glorot_uniform"]),

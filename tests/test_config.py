@@ -29,6 +29,7 @@ OPTIONS = {
     "optimizer": st.sampled_from(["adam", "sgd(momentum=0.9, nesterov=True)"]),
     "learning_rate": st.floats(1e-30, 1e30),
     "learning_rate_schedule": st.sampled_from(["constant", "linear", "cosine"]),
+    "learning_rate_warmup": st.integers(0, 10**9),
     "validation_split": st.floats(0, 1, exclude_max=True),
     "batch_size": st.integers(1, 10**9),
     "epochs": st.integers(1, 10**9),

@@ -56,9 +56,14 @@ def test_all_cases(replicas, tmp_path):
     run_cases(replicas, home=tmp_path)
 
 
+def command(home, name, *flags):
+    train_py = [sys.executable, str(ROOT / "train.py"), "--strategy=multi_worker"]
+    return [*train_py, *FLAGS, f"--log_dir={home}/logs", f"--name={name}", *flags]
+
+
 def workers(home, name, *flags):
     return cluster.start(
-        2, [*FLAGS, f"--log_dir={home}/logs", f"--name={name}", *flags],
+        2, command(home, name, *flags),
         cwd=ROOT, env=environment(home), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
@@ -166,6 +171,37 @@ def test_killed_worker(killed, tmp_path, undisturbed):
     running[killed].communicate()
     ended(workers(tmp_path, "broken", *LONG))  # the same command
     assert_same_bits(outcome(tmp_path, "broken"), undisturbed)
+
+
+@pytest.mark.slow
+def test_each_worker_is_started_again_by_itself(tmp_path, undisturbed):
+    """As Kubernetes does with what ends by an error, whatever the others are doing."""
+    started = [[], []]
+
+    def keep_up(index, env):
+        while len(started[index]) < 10:
+            process = subprocess.Popen(
+                command(tmp_path, "again", *LONG),
+                cwd=ROOT, env=env, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            )  # fmt: skip
+            started[index].append(process)
+            _, err = process.communicate(timeout=300)
+            if process.returncode == 0:
+                return
+            assert process.returncode in (1, -signal.SIGKILL), err
+
+    folder = tmp_path / "logs" / "again" / "checkpoints"
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        environments = enumerate(cluster.environments(2, environment(tmp_path)))
+        kept = [pool.submit(keep_up, *each) for each in environments]
+        while not any(folder.glob("step-*[1-9]*.ckpt")):
+            assert not any(each.done() for each in kept)
+            time.sleep(0.01)
+        started[1][0].kill()
+        for each in kept:
+            each.result()
+    assert all(1 < len(processes) < 10 for processes in started)
+    assert_same_bits(outcome(tmp_path, "again"), undisturbed)
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from process import ROOT
 ROOMS = [
     ["errors", "quiet"],
     ["registry", "data", "writers", "checkpoints"],
-    ["activations", "initializers", "losses", "optimizers", "option_checks"],
+    ["activations", "initializers", "losses", "optimizers", "learning_rates", "option_checks"],
     ["config"],
     ["layers", "metrics", "flags"],
     ["models"],

@@ -204,20 +204,22 @@ def test_entries_show_the_same_help(entry, home):
     assert train("--version", home=home, entry=entry).stdout == f"mlp_lab {mlp_lab.__version__}\n"
 
 
-@pytest.mark.parametrize("schedule", ["linear", "cosine"])
-def test_schedule_and_held_out_samples(schedule, home, logs):
+@pytest.mark.parametrize(("schedule", "warmup"), [("linear", 0), ("cosine", 20), ("constant", 30)])
+def test_schedule_and_held_out_samples(schedule, warmup, home, logs):
     """The rate follows its formula step by step; the last samples are tested on."""
     arguments = [SAMPLE, f"--log_dir={logs}", f"--name={schedule}", "--epochs=2"]
-    arguments += [f"--learning_rate_schedule={schedule}", "--validation_split=0.25"]
+    arguments += [f"--learning_rate_schedule={schedule}", f"--learning_rate_warmup={warmup}"]
     arguments += ["--histogram_every=7", "--probes=batch", "--learning_rate=0.01"]
-    done = succeed(*arguments, home=home)
+    done = succeed(*arguments, "--validation_split=0.25", home=home)
     assert "5,250 training and 1,750 held-out images" in done
     steps = 2 * -(-5250 // 128)
     rates = events.read(logs / schedule / "train")["learning_rate"]
     assert list(rates) == list(range(0, steps, 7))
-    t = np.array(list(rates)) / steps
-    expected = {"linear": 1 - t, "cosine": (1 + np.cos(np.pi * t)) / 2}[schedule]
-    np.testing.assert_allclose(list(rates.values()), 0.01 * expected, rtol=1e-5)
+    s = np.array(list(rates))
+    t = s / steps
+    course = {"linear": 1 - t, "cosine": (1 + np.cos(np.pi * t)) / 2, "constant": 1 + 0 * t}
+    risen = np.minimum((s + 1) / warmup, 1) if warmup else 1
+    np.testing.assert_allclose(list(rates.values()), 0.01 * course[schedule] * risen, rtol=1e-5)
 
     sample = data.load("fashion_mnist", "sample", say=str)
     model = mlp_lab.load_model(logs / schedule / "model.keras")

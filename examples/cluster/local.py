@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 TRAIN = Path(__file__).resolve().parent.parent.parent / "train.py"
@@ -27,26 +28,22 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def start(count: int, flags: list[str], **options) -> list[subprocess.Popen]:
-    """Starts the workers; `options` are those of `subprocess.Popen`."""
+def environments(count: int, base: Mapping[str, str] | None = None) -> list[dict[str, str]]:
+    """What each worker has in its environment, with those of `base` (this process', if None)."""
     cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports(count)]}
-    environment = dict(options.pop("env", os.environ))
+    shared = dict(os.environ if base is None else base)
     cores = max((os.cpu_count() or 1) // count, 1)
-    environment.setdefault("TF_NUM_INTRAOP_THREADS", str(cores))
-    environment["no_grpc_proxy"] = "127.0.0.1"  # workers would talk by way of http_proxy
-    command = [sys.executable, str(TRAIN), "--strategy=multi_worker", *flags]
+    shared.setdefault("TF_NUM_INTRAOP_THREADS", str(cores))
+    shared["no_grpc_proxy"] = "127.0.0.1"  # workers would talk by way of http_proxy
+    tasks = [{"type": "worker", "index": index} for index in range(count)]
+    return [{**shared, "TF_CONFIG": json.dumps({"cluster": cluster, "task": t})} for t in tasks]
+
+
+def start(count: int, command: Sequence[str], env=None, **options) -> list[subprocess.Popen]:
+    """Starts a command on each of so many workers; `options` are those of `subprocess.Popen`."""
     return [
-        subprocess.Popen(
-            command,
-            env={
-                **environment,
-                "TF_CONFIG": json.dumps(
-                    {"cluster": cluster, "task": {"type": "worker", "index": index}}
-                ),
-            },
-            **options,
-        )
-        for index in range(count)
+        subprocess.Popen(command, env=environment, **options)
+        for environment in environments(count, env)
     ]
 
 
@@ -55,7 +52,8 @@ def main() -> int:
     if len(sys.argv) < 2 or not sys.argv[1].isdigit() or not int(sys.argv[1]):
         print(__doc__, file=sys.stderr)
         return 2
-    workers = start(int(sys.argv[1]), sys.argv[2:])
+    command = [sys.executable, str(TRAIN), "--strategy=multi_worker", *sys.argv[2:]]
+    workers = start(int(sys.argv[1]), command)
     # Ctrl-C reaches the workers too, as all on the terminal; they save and end.
     signal.signal(signal.SIGINT, lambda *_: None)
     signal.signal(signal.SIGTERM, lambda *_: [worker.terminate() for worker in workers])

@@ -5,7 +5,14 @@ import os
 import keras
 
 # Imported for their registrations: a saved model names these classes.
-from mlp_lab import activations, layers, losses, metrics, optimizers  # noqa: F401
+from mlp_lab import (  # noqa: F401
+    activations,
+    layers,
+    learning_rates,
+    losses,
+    metrics,
+    optimizers,
+)
 
 
 def load_model(path: str | os.PathLike) -> keras.Model:

@@ -9,6 +9,7 @@ from mlp_lab import activations, initializers, registry
 from mlp_lab.config import Config
 from mlp_lab.data import Dataset
 from mlp_lab.errors import InputError
+from mlp_lab.learning_rates import Warmup
 from mlp_lab.models import GlassBox
 from mlp_lab.probes import Probe
 
@@ -116,19 +117,28 @@ def optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
     """Makes the optimizer, with a learning rate for a run of so many steps.
 
     With t from 0 to 1 over the run, the rate is `--learning_rate` times 1 (constant), 1 - t
-    (linear) or (1 + cos(pi t)) / 2 (cosine; Loshchilov and Hutter, 2017, without restarts).
+    (linear) or (1 + cos(pi t)) / 2 (cosine; Loshchilov and Hutter, 2017, without restarts); and
+    over the first `--learning_rate_warmup` steps times a factor that rises to 1.
 
     Raises:
-      InputError: it cannot be made or is none.
+      InputError: it cannot be made or is none, or the run has fewer steps than the warm-up.
     """
     part = registry.parse("optimizer", config.optimizer)
-    rate, schedules = config.learning_rate, keras.optimizers.schedules
-    offered: dict[str, Any] = {
-        "constant": lambda: {"learning_rate": rate},
-        "linear": lambda: {"learning_rate": schedules.PolynomialDecay(rate, steps, 0.0)},
-        "cosine": lambda: {"learning_rate": schedules.CosineDecay(rate, steps)},
+    base, schedules = config.learning_rate, keras.optimizers.schedules
+    rate: Any = {
+        "constant": lambda: base,
+        "linear": lambda: schedules.PolynomialDecay(base, steps, 0.0),
+        "cosine": lambda: schedules.CosineDecay(base, steps),
     }[config.learning_rate_schedule]()
+    if config.learning_rate_warmup > steps:
+        raise InputError(
+            "learning_rate_warmup",
+            f"expected at most the {steps} steps of the run, got {config.learning_rate_warmup}",
+        )
+    if config.learning_rate_warmup:
+        rate = Warmup(rate, config.learning_rate_warmup)
     kind = keras.optimizers.Optimizer
+    offered = {"learning_rate": rate}
     return registry.create(part, kind, "a subclass of keras.optimizers.Optimizer", offered)
 
 
