@@ -101,6 +101,7 @@ def test_two_workers_are_one_device(tmp_path):
     (out, err), (other, other_err) = ended(running)
     assert "Traceback" not in err + other_err
     assert "Epoch 2/2" in out
+    assert out.startswith("waiting for the other workers: 127.0.0.1:")
     assert "Epoch" not in other
     assert all(line.startswith("worker 1: ") for line in other.splitlines())
     one, two = outcome(tmp_path, "one"), outcome(tmp_path, "two")
@@ -245,7 +246,8 @@ def test_tf_config_is_checked(given, what):
 @pytest.mark.parametrize("kind", ["chief", "worker"])
 def test_tf_config_of_operators(kind):
     given = {"cluster": {**CLUSTER, "chief": ["c:3"]}, "task": {"type": kind, "index": "0"}}
-    check_tf_config(json.dumps({**given, "environment": "cloud"}))
+    found = check_tf_config(json.dumps({**given, "environment": "cloud"}))
+    assert found == (given["cluster"], given["task"])
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import functools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -22,18 +22,21 @@ _LOST = (
 )
 
 
-def make_strategy(config: Config) -> tf.distribute.Strategy:
+def make_strategy(config: Config, say: Callable[[str], None]) -> tf.distribute.Strategy:
     """Makes the strategy; before anything else that TensorFlow is asked to do.
 
-    With several workers it waits until all of them are there. Their connections are watched:
-    a worker that has ended, or has not answered for half a minute, ends the collective
-    operations of all others with an error.
+    With several workers it waits until all of them are there; the chief says so. Their
+    connections are watched: a worker that has ended, or has not answered for half a minute, ends
+    the collective operations of all others with an error.
 
     Raises:
       InputError: there are not several devices, or TF_CONFIG is not there or not right.
     """
     if config.strategy == "multi_worker":
-        check_tf_config(os.environ.get("TF_CONFIG"))
+        cluster, task = check_tf_config(os.environ.get("TF_CONFIG"))
+        chief, *others = [*cluster.get("chief", []), *cluster.get("worker", [])]
+        if cluster[task["type"]][int(task["index"])] == chief and others:
+            say(f"waiting for the other workers: {', '.join(others)}")
         return tf.distribute.MultiWorkerMirroredStrategy()
     if config.strategy == "none":
         return tf.distribute.get_strategy()
@@ -65,11 +68,14 @@ def _names(devices: Sequence[tf.config.LogicalDevice]) -> tuple[str, ...]:
     return tuple(device.name for device in devices)
 
 
-def check_tf_config(text: str | None) -> None:
+def check_tf_config(text: str | None) -> tuple[dict[str, list[str]], dict[str, Any]]:
     """Checks the environment variable TF_CONFIG, as TensorFlow's guides and operators set it.
 
     A JSON object: `{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker",
     "index": 0}}`, where "cluster" may have a "chief" too, of one address.
+
+    Returns:
+      What it has for "cluster" and for "task".
 
     Raises:
       InputError: it is missing, or something in it is; the message says what.
@@ -105,6 +111,7 @@ def check_tf_config(text: str | None) -> None:
     count = len(cluster[kind])
     if not str(index).isdigit() or int(str(index)) >= count:
         raise wrong(f"has the task index {index!r}, expected 0 to {count - 1}")
+    return cluster, task
 
 
 def lost_worker(error: BaseException, step: int) -> RunError | None:

@@ -64,7 +64,7 @@ def run(config: Config) -> Result:
       RunError: files cannot be written, or no checkpoint can be used. Checkpoints that
         were whole still are.
     """
-    replicas = Replicas(make_strategy(config))
+    replicas = Replicas(make_strategy(config, functools.partial(_say, "")))
     folder = RunFolder(config) if replicas.chief else NoFolder(config)
     try:
         return _run(config, folder, replicas)
