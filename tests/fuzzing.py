@@ -14,6 +14,7 @@ import os
 import struct
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from hypothesis import strategies as st
 
 from mlp_lab import flags
 from mlp_lab.config import Config
-from mlp_lab.data import DATASETS, DataFault, load, read_idx
+from mlp_lab.data import DATASETS, DataFault, load, open_rows, open_shards, read_idx
 from mlp_lab.data.catalogue import ARRAY_NAMES
 from mlp_lab.data.npz import read_npz
 from mlp_lab.errors import InputError
@@ -216,7 +217,24 @@ cache_files = st.tuples(st.just("mnist"), st.lists(npz_files, min_size=1, max_si
     st.just("fashion_mnist"), st.lists(idx_files, max_size=4)
 )
 
-# Checkpoints.
+# Rows that stay in their files.
+
+
+def _take_rows(given: tuple[str, bytes], folder: Path) -> None:
+    name, content = given
+    path = folder / name
+    path.write_bytes(content)
+    rows = open_rows(path, 1)
+    assert np.asarray(rows).shape == rows.shape
+    assert sum(chunk.nbytes for chunk in rows.chunks()) == rows.nbytes <= len(content)
+
+
+row_files = st.tuples(st.just("x"), damaged(idx_content)) | st.tuples(
+    st.just("x.npy"), damaged(npy_content)
+)
+
+
+# Trees of what JSON knows.
 
 trees = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -226,6 +244,66 @@ trees = st.recursive(
     ),
     max_leaves=8,
 )
+
+# Shards: three rows of 2 + 4 bytes, between 12 and 4 that nobody looks at here.
+SHARD = bytes(range(66))
+
+
+def _mostly(good: Any) -> st.SearchStrategy:
+    odd = trees | st.integers(-1, 2**64) | st.sampled_from(["../evil", "/dev/zero", "object"])
+    strategy = good if isinstance(good, st.SearchStrategy) else st.just(good)
+    return st.integers(0, 19).flatmap(lambda n: odd if n == 7 else strategy)
+
+
+def _record(**fields: Any) -> st.SearchStrategy:
+    return _mostly(st.fixed_dictionaries({name: _mostly(good) for name, good in fields.items()}))
+
+
+def _list(*items: Any) -> st.SearchStrategy:
+    return _mostly(st.tuples(*map(_mostly, items)).map(list))
+
+
+indices = _record(
+    format="mlp_lab shards 1",
+    block_rows=st.integers(1, 4),
+    arrays=_list(
+        _record(name="x", dtype=st.sampled_from(["uint8", "bool"]), shape=_list(_mostly(2))),
+        _record(name="y", dtype=st.sampled_from(["int32", "float32"]), shape=_list()),
+    ),
+    parts=_record(
+        train=_record(
+            rows=3,
+            sha256=_record(x="0", y="0"),
+            shards=_list(
+                _record(
+                    file=st.sampled_from(["train-00000.tfrecord"] * 9 + ["../train.tfrecord"]),
+                    rows=3,
+                    crc32=_list(zlib.crc32(SHARD))
+                    | _list(*map(zlib.crc32, (SHARD[:44], SHARD[44:]))),
+                )
+            ),
+        )
+    ),
+)
+index_files = indices.map(lambda index: json.dumps(index).encode())
+shard_folders = st.tuples(
+    index_files | damaged(index_files) | st.integers(0, 10**5).map(lambda n: b"[" * n),
+    st.just(SHARD) | st.just(SHARD) | damaged(st.just(SHARD)),
+)
+
+
+def _take_shards(given: tuple[bytes, bytes], folder: Path) -> None:
+    index, content = given
+    (folder / "index.json").write_bytes(index)
+    (folder / "train-00000.tfrecord").write_bytes(content)
+    found = [
+        np.asarray(rows) for part in open_shards(folder, 1).parts.values() for rows in part.values()
+    ]
+    assert content == SHARD or not found, "damage was not seen"
+
+
+# Checkpoints.
+
 described = st.fixed_dictionaries(
     {
         "dtype": st.sampled_from(["<f4", "uint8", "object", "<U9", "V0", "x", "f4,f4"]) | trees,
@@ -351,6 +429,8 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "gzip": lambda: Target(bombs | damaged(bombs), _take_idx_only, _FILES),
     "npz": lambda: Target(npz_files, _take_npz, _FILES, seeds=(npz({}),)),
     "cache": lambda: Target(cache_files, _take_cache),
+    "rows": lambda: Target(row_files, _take_rows, _FILES),
+    "shards": lambda: Target(shard_folders, _take_shards, _FILES),
     "checkpoint": checkpoint_target,
     "flags": lambda: Target(
         flag_inputs,

@@ -122,6 +122,31 @@ def test_validation_split_takes_the_last_rows_as_keras_does():
         split.fit(x, y, validation_split=0.999, **options)
 
 
+def test_many_models_are_not_taken_for_one_that_is_traced_again(caplog):
+    x, y = make_data()
+    data = tf.data.Dataset.from_tensor_slices((x, y)).batch(8)
+
+    class Counted:
+        """TensorFlow counts by the code of a method, whosever it is."""
+
+        def method(self, x):
+            return x
+
+    logger = tf.get_logger()
+    logger.addHandler(caplog.handler)
+    try:
+        for source in ((x, y, 8), (data,)) * 6:
+            model = make_model(jit_compile=False)
+            model.fit(*source, shuffle=False, verbose=0)
+            model.predict(x, verbose=0)
+        assert "retracing" not in caplog.text
+        for _ in range(6):
+            tf.function(Counted().method)(1)
+        assert "retracing" in caplog.text, "TensorFlow no longer warns"
+    finally:
+        logger.removeHandler(caplog.handler)
+
+
 def test_progress_counts_steps_not_calls(capfd):
     x, y = make_data()
     make_model().fit(x, y, batch_size=8, verbose=2)

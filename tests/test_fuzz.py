@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 MOST_BYTES = 256 * 1024**2
 MOST_SECONDS = 20  # for a hang; a busy machine takes its time
 
-EXAMPLES = {"idx": 300, "gzip": 20, "npz": 200, "cache": 50, "checkpoint": 150, "flags": 250}
+EXAMPLES = {"idx": 300, "gzip": 20, "npz": 200, "cache": 50, "rows": 300, "shards": 300}
+EXAMPLES |= {"checkpoint": 150, "flags": 250}
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -11,7 +11,15 @@ import tensorflow as tf
 
 from mlp_lab.models.capture import Capture, weight_names
 from mlp_lab.models.step import Step
-from mlp_lab.models.tensors import array, handle, part_of, rows_from, size_of, with_absent
+from mlp_lab.models.tensors import (
+    array,
+    compiled,
+    handle,
+    part_of,
+    rows_from,
+    size_of,
+    with_absent,
+)
 
 
 class Execution:
@@ -46,10 +54,9 @@ class Execution:
         else:
             # XLA compiles the whole loop over a piece, for sizes that are known, but of the
             # loop over an iterator, which it cannot see, only the step.
-            whole = functools.partial(tf.function, autograph=False)
-            open_ended = functools.partial(whole, reduce_retracing=piece_batch is None)
+            open_ended = functools.partial(compiled, reduce_retracing=piece_batch is None)
             self._one = open_ended(self._one_step, jit_compile=model.jit_compile or None)
-            self._run_piece = whole(self._loop_over_piece, jit_compile=model.jit_compile or None)
+            self._run_piece = compiled(self._loop_over_piece, jit_compile=model.jit_compile or None)
             self._run_iterator = open_ended(self._loop_over_iterator)
 
     def __call__(self, iterator):
@@ -310,7 +317,7 @@ class Execution:
         if self._metrics is None:
             self._metrics = self._metrics_of_batch
             if not self._model.run_eagerly:
-                self._metrics = tf.function(self._metrics, autograph=False, reduce_retracing=True)
+                self._metrics = compiled(self._metrics, reduce_retracing=True)
         results = self._metrics(tensors["labels"], tensors["outputs"], tensors.get("sample_weight"))
         return {name: value.numpy() for name, value in results.items() if name != "loss"}
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from mlp_lab.models.tensors import compiled
+
 
 class Prediction:
     """What Keras calls its `predict_function`, for pieces of several batches.
@@ -19,9 +21,7 @@ class Prediction:
         self._batch = batch
         self._run: Any = self._outputs
         if not model.run_eagerly:
-            self._run = tf.function(
-                self._outputs, autograph=False, jit_compile=model.jit_compile or None
-            )
+            self._run = compiled(self._outputs, jit_compile=model.jit_compile or None)
 
     def __call__(self, data):
         """Outputs [rows, ...] for `data`, a list of one piece, as Keras draws it."""
@@ -44,7 +44,7 @@ class Prediction:
             starts = range(0, rows, self._batch)
             return _concatenated([self._step(self._rows(piece, start)) for start in starts])
         # The step is traced once, as a function of its own, to learn what it returns.
-        step = tf.function(self._step, autograph=False)
+        step = compiled(self._step)
         spec = tf.nest.map_structure(
             lambda t: tf.TensorSpec([self._batch, *t.shape[1:]], t.dtype), piece
         )

@@ -9,7 +9,7 @@ import tensorflow as tf
 from mlp_lab.models.capture import Capture
 from mlp_lab.models.execution import Execution
 from mlp_lab.models.sharing import summed_once
-from mlp_lab.models.tensors import array, with_absent
+from mlp_lab.models.tensors import array, compiled, with_absent
 
 
 class Replicated(Execution):
@@ -26,7 +26,7 @@ class Replicated(Execution):
         self._replicas = model.replicas
         self._compiled: Any = lambda function: function
         if not model.run_eagerly:
-            self._compiled = functools.partial(tf.function, autograph=False)
+            self._compiled = compiled
             self._run_piece = self._compiled(self._loop_over_piece)
         self._steps: dict[int, Any] = {}
         # Reading a metric adds up what the replicas have counted.

@@ -1,9 +1,19 @@
 """Small things done with tensors, and structures of them."""
 
+import functools
 import math
 
 import numpy as np
 import tensorflow as tf
+
+
+def compiled(method, **options):
+    """`tf.function` of this object's method.
+
+    TensorFlow warns of functions that are traced often and counts by their code, so that it
+    would take the fifth model of a process for too many traces of one; a partial has none.
+    """
+    return tf.function(functools.partial(method), autograph=False, **options)
 
 
 def handle(weight):
