@@ -6,6 +6,7 @@ processes that talk over the loopback interface.
 
 import concurrent.futures
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -213,6 +214,17 @@ def test_signal_to_one_worker_stops_all(tmp_path, undisturbed):
     assert all("interrupted, and saved; to go on: " in err for _, err in found)
     ended(workers(tmp_path, "asked", *LONG))
     assert_same_bits(outcome(tmp_path, "asked"), undisturbed)
+
+
+@pytest.mark.slow
+def test_a_number_that_is_not_finite_ends_all_workers(tmp_path):
+    found = ended(workers(tmp_path, "nan", "--optimizer=sgd", "--learning_rate=1e25"), 1)
+    said = [re.search(r"stopped: step (\d+): the (\w+) of (\S+) is not", out) for out, _ in found]
+    assert said[0].groups() == said[1].groups()
+    folder = tmp_path / "logs" / "nan" / "non_finite"
+    report = json.loads((folder / "report.json").read_text())
+    assert (str(report["step"]), report["kind"], report["name"]) == said[0].groups()
+    assert (folder / "batch.npz").is_file()
 
 
 CLUSTER = {"worker": ["a:1", "b:2"]}
