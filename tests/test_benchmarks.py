@@ -86,7 +86,8 @@ def test_streaming(tmp_path):
     for form, target in saved["targets"].items():
         met = target["peak"] < 1500 and target["ratio"] >= 0.7
         assert target["met"] == met, form
-    assert {path.name for path in tmp_path.iterdir()} <= {"measured.json", ".keras"}
+    # The set is removed; what packages keep in a home is theirs.
+    assert {path.name for path in tmp_path.glob("[!.]*")} == {"measured.json"}
 
 
 def test_plot(tmp_path):
