@@ -197,11 +197,16 @@ def test_keyboard_interrupt_leaves_nothing(world, server, monkeypatch) -> None:
             time.sleep(0.02)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(KeyboardInterrupt):
-        load("mnist", say=lambda _: None)
-    thread.join()
+    # Who is started in the background of a script is told to ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            load("mnist", say=lambda _: None)
+        thread.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert files_below(world.home) == set()
 
 
