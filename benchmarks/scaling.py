@@ -33,8 +33,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "examples" / "cluster")]
 
-TUTORIAL, WIDE = (256, 128, 64, 32), (1024, 1024)
-NETWORKS = {"256, 128, 64, 32": TUTORIAL, "1024, 1024": WIDE}
+from growth import TUTORIAL, Point  # noqa: E402
+
+NETWORKS = {"256, 128, 64, 32": TUTORIAL, "1024, 1024": (1024, 1024)}
 # Rows for each worker of a step that grows with the workers, and of a step that does not.
 EACH, ALL = 128, 8192
 PROJECTED = (8, 64, 512)
@@ -42,11 +43,6 @@ BATCHES = sorted({EACH, ALL, *(ALL // n for n in PROJECTED)})
 SIZES = [2**power for power in range(10, 27, 2)]  # bytes
 # Work in an epoch, and limits on its steps.
 WORK, STEPS = 1e10, (4, 256)
-
-
-def parameters(hidden: tuple[int, ...]) -> int:
-    """Of 784 inputs, the hidden layers and 10 outputs."""
-    return sum((n + 1) * m for n, m in itertools.pairwise((784, *hidden, 10)))
 
 
 # On each worker.
@@ -63,7 +59,7 @@ class Fit:
 
         least, most = STEPS
         self.batch = batch
-        self.steps = min(max(int(WORK / (6 * parameters(hidden) * batch)), least), most)
+        self.steps = min(max(int(WORK / Point(hidden, batch).work), least), most)
         random = np.random.default_rng(0)
         rows = self.steps * batch
         self.x = random.integers(0, 256, (rows, 28, 28), dtype=np.uint8)
@@ -88,7 +84,7 @@ class Fit:
 
 
 def sum_seconds(strategy, size: int) -> float:
-    """Of one sum over all workers of `size` bytes, as a step makes it."""
+    """Of one sum over all workers of `size` bytes, divided so that numbers stay what they are."""
     import tensorflow as tf
 
     def replica(vector):
@@ -133,14 +129,14 @@ def measure(options: argparse.Namespace) -> dict | None:
         }
         for name, hidden in networks.items()
     }
-    meet = next(iter(fits.values()))["together"].model.replicas.any
+    replicas = next(iter(fits.values()))["together"].model.replicas
     times: dict = {}
     for r in range(options.rounds + 1):
         for size in sizes:
             times.setdefault(size, []).append(sum_seconds(strategy, size))
         for name, kinds in fits.items():
             for kind, fit in kinds.items():
-                meet(False)
+                replicas.any(False)  # all begin at the same time
                 times.setdefault((name, kind), []).append(fit.seconds())
         if r == 0:  # compiles
             times.clear()
@@ -149,9 +145,9 @@ def measure(options: argparse.Namespace) -> dict | None:
     for name, kinds in fits.items():
         steps = {kind: statistics.median(times[name, kind]) for kind in kinds}
         together = steps.pop("together")
-        count = parameters(networks[name])
+        count = Point(networks[name]).parameters
         found["networks"][name] = {"parameters": count, "alone": steps, "together": together}
-    return found if meet.__self__.chief else None
+    return found if replicas.chief else None
 
 
 # What follows from it.

@@ -86,8 +86,9 @@ def test_streaming(tmp_path):
     for form, target in saved["targets"].items():
         met = target["peak"] < 1500 and target["ratio"] >= 0.7
         assert target["met"] == met, form
-    # The set is removed; what packages keep in a home is theirs.
-    assert {path.name for path in tmp_path.glob("[!.]*")} == {"measured.json"}
+    # The set is removed. Packages that are installed beside may keep the hidden ones.
+    kept = {".keras", ".cache", ".config"}
+    assert {path.name for path in tmp_path.iterdir()} <= {"measured.json", *kept}
 
 
 def test_plot(tmp_path):
