@@ -21,8 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from mlp_lab import flags  # noqa: E402
 from mlp_lab.errors import InputError  # noqa: E402
+from mlp_lab.options import flags  # noqa: E402
 from mlp_lab.quiet import quiet_import  # noqa: E402
 
 # Configuration -> epoch -> what the tutorial printed for it, if it did.

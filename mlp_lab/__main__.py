@@ -4,8 +4,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mlp_lab import __version__, flags
+from mlp_lab import __version__
 from mlp_lab.errors import InputError, Interrupted, RunError, WorkerLost
+from mlp_lab.options import flags
 from mlp_lab.quiet import quiet_import
 
 

@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from mlp_lab import flags
-from mlp_lab.config import Config
 from mlp_lab.data import DATASETS, DataFault, load, open_rows, open_shards, read_idx
 from mlp_lab.data.catalogue import ARRAY_NAMES
 from mlp_lab.data.npz import read_npz
 from mlp_lab.errors import InputError
+from mlp_lab.options import flags
+from mlp_lab.options.config import Config
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 import mlp_lab
 from mlp_lab.callbacks import Checkpoints, NonFinite, NonFiniteError, TensorBoard
-from mlp_lab.config import Config
+from mlp_lab.options.config import Config
 from mlp_lab.training import run
 from mlp_lab.training.replication import mirrored
 

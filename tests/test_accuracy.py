@@ -6,7 +6,7 @@ import pytest
 from full_sets import source_of
 from process import ROOT
 
-from mlp_lab import flags
+from mlp_lab.options import flags
 from mlp_lab.training import run
 
 # Epoch -> range of the test accuracy. README's five seeds, widened by the spread between them.

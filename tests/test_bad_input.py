@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from process import ROOT, train
 
-from mlp_lab.config import Config
+from mlp_lab.options.config import Config
 from mlp_lab.training.folder import RunFolder
 
 

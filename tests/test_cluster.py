@@ -7,7 +7,7 @@ import pytest
 import yaml
 from process import ROOT
 
-from mlp_lab import flags
+from mlp_lab.options import flags
 from mlp_lab.training.replication import check_tf_config
 
 FOLDER = ROOT / "examples" / "cluster"

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from process import ROOT
 
-from mlp_lab import flags
-from mlp_lab.config import Config
 from mlp_lab.errors import InputError
+from mlp_lab.options import flags
+from mlp_lab.options.config import Config
 
 OPTIONS = {
     "dataset": st.sampled_from(["mnist", "fashion_mnist"]),

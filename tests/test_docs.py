@@ -15,7 +15,7 @@ import tensorflow as tf
 from process import ROOT, train
 
 import mlp_lab
-from mlp_lab import flags
+from mlp_lab.options import flags
 
 
 def blocks(page):

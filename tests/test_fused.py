@@ -8,8 +8,8 @@ import tensorflow as tf
 import mlp_lab
 from mlp_lab import losses, metrics
 from mlp_lab.callbacks import TensorBoard
+from mlp_lab.engine.inputs import wants_every_batch
 from mlp_lab.models import fused
-from mlp_lab.models.inputs import wants_every_batch
 
 ROWS, CLASSES = 100, 3
 

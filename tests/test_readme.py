@@ -7,7 +7,7 @@ import textwrap
 import pytest
 from process import ROOT, train
 
-from mlp_lab import flags
+from mlp_lab.options import flags
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlp_lab import registry
 from mlp_lab.errors import InputError
+from mlp_lab.options import registry
 
 
 @pytest.mark.parametrize("option", registry.REGISTERED)

@@ -18,9 +18,9 @@ import pytest
 from process import ROOT, environment, train
 
 import mlp_lab
-from mlp_lab.config import Config
+from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
-from mlp_lab.models.replicas import Replicas
+from mlp_lab.options.config import Config
 from mlp_lab.training.replication import check_tf_config
 
 sys.path.insert(0, str(ROOT / "examples" / "cluster"))

@@ -9,10 +9,9 @@ from process import ROOT
 # Lowest first: a module imports only what stands in an earlier row, or its own room.
 ROOMS = [
     ["errors", "quiet"],
-    ["registry", "data", "writers", "checkpoints"],
-    ["activations", "initializers", "losses", "optimizers", "learning_rates", "option_checks"],
-    ["config"],
-    ["layers", "metrics", "flags"],
+    ["data", "writers", "checkpoints"],
+    ["activations", "initializers", "losses", "optimizers", "learning_rates", "options"],
+    ["layers", "metrics", "engine"],
     ["models"],
     ["pictures"],
     ["probes", "schedules"],
@@ -68,5 +67,7 @@ def test_library_code(path):
 
 
 def test_only_the_entry_point_reads_flags():
-    readers = [room(p) for p in FILES if "mlp_lab.flags" in imported(ast.parse(p.read_text()))]
+    readers = [
+        room(p) for p in FILES if "mlp_lab.options.flags" in imported(ast.parse(p.read_text()))
+    ]
     assert set(readers) <= {"__main__", "training"}  # training writes flags.txt

@@ -14,13 +14,13 @@ from process import ROOT, environment, train
 
 import mlp_lab
 from mlp_lab.callbacks import Checkpoints, Stopped
-from mlp_lab.config import Config
 from mlp_lab.data import DATASETS, DataFault, load, open_rows, open_shards, write_shards
 from mlp_lab.data.__main__ import main
 from mlp_lab.data.catalogue import ARRAY_NAMES, IDX_STEMS
 from mlp_lab.data.csv_rows import csv_chunks
 from mlp_lab.data.pipeline import pieces
 from mlp_lab.errors import InputError
+from mlp_lab.options.config import Config
 from mlp_lab.training.run import run
 
 ROWS = 9_001

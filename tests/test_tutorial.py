@@ -19,10 +19,11 @@ from full_sets import source_of
 from process import ROOT
 
 import mlp_lab
-from mlp_lab import activations, data, flags, losses, metrics
+from mlp_lab import activations, data, losses, metrics
 from mlp_lab.callbacks import Pictures, TensorBoard
 from mlp_lab.data.pipeline import one_hot, pieces
 from mlp_lab.layers import Dense
+from mlp_lab.options import flags
 from mlp_lab.pictures import FirstImages
 
 DOC = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")

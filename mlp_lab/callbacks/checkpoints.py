@@ -11,8 +11,8 @@ import keras
 import tensorflow as tf
 
 from mlp_lab.checkpoints import Store, collect, decode, encode, restore
+from mlp_lab.engine.replicas import Replicas
 from mlp_lab.models import GlassBox
-from mlp_lab.models.replicas import Replicas
 
 
 class Stopped(Exception):

@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mlp_lab.engine.capture import weight_names
+from mlp_lab.engine.step import Step
 from mlp_lab.models import GlassBox
-from mlp_lab.models.capture import weight_names
-from mlp_lab.models.step import Step
 
 # Between looks at the weights: at least so many seconds, and so many times what a look takes.
 _SECONDS = 0.5

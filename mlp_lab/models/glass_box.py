@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from mlp_lab.models.fused import Fused
-from mlp_lab.models.sharing import Sharing
+from mlp_lab.engine.fused import Fused
+from mlp_lab.engine.sharing import Sharing
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(

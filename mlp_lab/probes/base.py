@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mlp_lab.models.step import Step
+from mlp_lab.engine.step import Step
 
 
 class Probe:

@@ -15,8 +15,8 @@ from tensorboard.compat.proto.event_pb2 import Event
 
 from mlp_lab import losses, metrics
 from mlp_lab.callbacks import TensorBoard
+from mlp_lab.engine.step import Step
 from mlp_lab.models import MLP
-from mlp_lab.models.step import Step
 from mlp_lab.probes import Probe
 from mlp_lab.testing.failure import numbers, reason, unlike
 from mlp_lab.testing.subject import Subject, precision

@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from mlp_lab import layers, losses, probes
 from mlp_lab.callbacks import TensorBoard
+from mlp_lab.engine.capture import weight_names
 from mlp_lab.models import Model
-from mlp_lab.models.capture import weight_names
 from mlp_lab.testing.failure import not_finite, reason, remedy, unlike
 from mlp_lab.testing.subject import Subject, copy_variables, rows_of, some
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from mlp_lab.config import Config
 from mlp_lab.errors import InputError
+from mlp_lab.options.config import Config
 
 
 def check_fit(

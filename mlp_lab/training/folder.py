@@ -18,9 +18,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mlp_lab import flags
-from mlp_lab.config import Config
 from mlp_lab.errors import InputError
+from mlp_lab.options import flags
+from mlp_lab.options.config import Config
 from mlp_lab.training.lock import LOCK, Lock
 
 FLAGS, RECORD, MODEL = "flags.txt", "run.json", "model.keras"

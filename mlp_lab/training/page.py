@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mlp_lab.config import Config
+from mlp_lab.options.config import Config
 from mlp_lab.writers import Writer
 
 # These say where and how loudly, not what was trained.

@@ -5,12 +5,13 @@ from typing import Any
 
 import keras
 
-from mlp_lab import activations, initializers, registry
-from mlp_lab.config import Config
+from mlp_lab import activations, initializers
 from mlp_lab.data import Dataset
 from mlp_lab.errors import InputError
 from mlp_lab.learning_rates import Warmup
 from mlp_lab.models import GlassBox
+from mlp_lab.options import registry
+from mlp_lab.options.config import Config
 from mlp_lab.probes import Probe
 
 # 8-bit pixels to [0, 1].

@@ -8,8 +8,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from mlp_lab.config import Config
 from mlp_lab.errors import InputError, RunError, WorkerLost
+from mlp_lab.options.config import Config
 
 # How TensorFlow tells that a collective operation, or the connection under it, was given up.
 _LOST = (

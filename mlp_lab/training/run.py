@@ -17,11 +17,11 @@ import tensorflow as tf
 from mlp_lab import data
 from mlp_lab.callbacks import Checkpoints, NonFinite, NonFiniteError, Pictures, Stopped, TensorBoard
 from mlp_lab.checkpoints import CheckpointError
-from mlp_lab.config import Config
 from mlp_lab.data.pipeline import most_rows, one_hot
 from mlp_lab.data.rows import part
+from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError, Interrupted, RunError
-from mlp_lab.models.replicas import Replicas
+from mlp_lab.options.config import Config
 from mlp_lab.training import parts, record
 from mlp_lab.training.checks import check_fit
 from mlp_lab.training.folder import CHECKPOINTS, FLAGS, MODEL, NON_FINITE, NoFolder, RunFolder

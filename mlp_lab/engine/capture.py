@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mlp_lab.models.replicas import replica_number
+from mlp_lab.engine.replicas import replica_number
 
 
 class Capture:

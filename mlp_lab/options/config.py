@@ -8,12 +8,12 @@ refuse the same. Nothing here imports TensorFlow.
 import dataclasses
 from typing import Any
 
-from mlp_lab import registry
 from mlp_lab.data.catalogue import DATASETS
 from mlp_lab.data.rows import MEMORY_MB
 from mlp_lab.data.sources import SOURCES, check_together
 from mlp_lab.errors import InputError
-from mlp_lab.option_checks import (
+from mlp_lab.options import registry
+from mlp_lab.options.checks import (
     Check,
     boolean,
     choice,

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from mlp_lab.models.capture import Capture
-from mlp_lab.models.execution import Execution
-from mlp_lab.models.sharing import summed_once
-from mlp_lab.models.tensors import array, compiled, with_absent
+from mlp_lab.engine.capture import Capture
+from mlp_lab.engine.execution import Execution
+from mlp_lab.engine.sharing import summed_once
+from mlp_lab.engine.tensors import array, compiled, with_absent
 
 
 class Replicated(Execution):

@@ -10,9 +10,9 @@ from typing import Any
 
 from absl import flags as absl_flags
 
-from mlp_lab import registry
-from mlp_lab.config import Config
 from mlp_lab.errors import InputError, near_miss
+from mlp_lab.options import registry
+from mlp_lab.options.config import Config
 
 USAGE = """\
 Trains a multilayer perceptron with an explicit GradientTape step, tests it after

@@ -4,7 +4,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from mlp_lab.models.tensors import compiled
+from mlp_lab.engine.tensors import compiled
 
 
 class Prediction:

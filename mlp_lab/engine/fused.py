@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from mlp_lab.data.pipeline import most_rows, pieces
 from mlp_lab.data.rows import part
-from mlp_lab.models.feeding import NO_PIECES, Feeding, PieceBatch
-from mlp_lab.models.inputs import arrays_of_rows, listed, refuse_rows, unpacked, wants_every_batch
-from mlp_lab.models.position import Order, Position
+from mlp_lab.engine.feeding import NO_PIECES, Feeding, PieceBatch
+from mlp_lab.engine.inputs import arrays_of_rows, listed, refuse_rows, unpacked, wants_every_batch
+from mlp_lab.engine.position import Order, Position
 
 # What a type checker takes the mix-in's later base to be.
 if TYPE_CHECKING:

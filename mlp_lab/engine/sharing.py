@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from mlp_lab.models.replicas import share
+from mlp_lab.engine.replicas import share
 
 # What a type checker takes the mix-in's later base to be.
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import Any
 
-from mlp_lab import registry
 from mlp_lab.errors import InputError, near_miss
+from mlp_lab.options import registry
 
 Check = Callable[[str, Any], None]
 

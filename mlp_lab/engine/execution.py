@@ -9,9 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mlp_lab.models.capture import Capture, weight_names
-from mlp_lab.models.step import Step
-from mlp_lab.models.tensors import (
+from mlp_lab.engine.capture import Capture, weight_names
+from mlp_lab.engine.step import Step
+from mlp_lab.engine.tensors import (
     array,
     compiled,
     handle,

@@ -3,11 +3,11 @@
 import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mlp_lab.models.execution import Execution
-from mlp_lab.models.prediction import Prediction
-from mlp_lab.models.replicas import Replicas
-from mlp_lab.models.replicated import Replicated
-from mlp_lab.models.sharing import check_reductions
+from mlp_lab.engine.execution import Execution
+from mlp_lab.engine.prediction import Prediction
+from mlp_lab.engine.replicas import Replicas
+from mlp_lab.engine.replicated import Replicated
+from mlp_lab.engine.sharing import check_reductions
 
 # What a type checker takes the mix-in's later base to be.
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Feeding(_Mixin):
 
     @property
     def replicas(self):
-        """The `Replicas` that the model is trained on; see `mlp_lab.models.replicas`."""
+        """The `Replicas` that the model is trained on; see `mlp_lab.engine.replicas`."""
         # Past Keras' __setattr__, which would track what is in it.
         kept = self.__dict__
         if "_replicas" not in kept:
