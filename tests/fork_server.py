@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import types
+from pathlib import Path
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LARGEST = 1 << 20
@@ -33,8 +34,8 @@ def load() -> None:
 
 def threads() -> list[str]:
     """The names of this process's threads."""
-    folder = "/proc/self/task"
-    return [open(f"{folder}/{task}/comm").read().strip() for task in os.listdir(folder)]
+    tasks = Path("/proc/self/task").iterdir()
+    return [(task / "comm").read_text().strip() for task in tasks]
 
 
 def serve(connection: socket.socket) -> dict | None:
