@@ -1,5 +1,7 @@
 """What every test needs: known seeds, the default precision, no leftovers of Keras."""
 
+import gc
+
 import keras
 import pytest
 from hypothesis import settings
@@ -7,6 +9,12 @@ from hypothesis import settings
 # The same examples on every machine and in every run: a failure can be repeated.
 settings.register_profile("lab", derandomize=True, deadline=None)
 settings.load_profile("lab")
+
+
+def pytest_collection_finish(session):
+    # What has been imported stays; a collection does not have to look through it.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure(config):

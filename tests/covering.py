@@ -32,14 +32,16 @@ def thinned(rows: Iterable[Sequence], strength: int = 2) -> list:
     """For `pytest.mark.parametrize`: all rows, those outside of a cover marked slow."""
     rows = [tuple(row) for row in rows]
     kept = cover(rows, strength)
-    return [
-        pytest.param(*row, marks=() if i in kept else pytest.mark.slow)
-        for i, row in enumerate(rows)
-    ]
+    return [pytest.param(*row) if i in kept else slow(*row) for i, row in enumerate(rows)]
+
+
+def slow(*values):
+    """Such a row, marked slow."""
+    return pytest.param(*values, marks=pytest.mark.slow)
 
 
 def slow_but(names: Iterable[str], kept: Sequence[str]) -> list:
     """For `pytest.mark.parametrize`: all names, those that are not kept marked slow."""
     names = list(names)
     assert set(kept) <= set(names), "a name that is kept is none of them"
-    return [pytest.param(n, marks=() if n in kept else pytest.mark.slow) for n in names]
+    return [pytest.param(name) if name in kept else slow(name) for name in names]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from blocks import TOLERANCE, numpy64, own_classes, sigmoid64, softmax64
+from covering import thinned
 
 import mlp_lab
 from mlp_lab import activations, initializers, layers, losses, metrics, models, optimizers
@@ -139,13 +140,16 @@ by_optimizer = pytest.mark.parametrize(
 )
 by_policy = pytest.mark.parametrize(
     ("name", "policy"),
-    [
-        (name, policy)
-        for name in sorted(CLASSES)
-        for policy in ("mixed_float16", "mixed_bfloat16")  # float32: test_check_of_the_class
-        # Losses and metrics cast either kind of half precision to float32: one is enough.
-        if not (policy == "mixed_bfloat16" and name.startswith(("losses", "metrics")))
-    ],
+    thinned(
+        [
+            (name, policy)
+            for name in sorted(CLASSES)
+            for policy in ("mixed_float16", "mixed_bfloat16")  # float32: test_check_of_the_class
+            # Losses and metrics cast either kind of half precision to float32: one is enough.
+            if not (policy == "mixed_bfloat16" and name.startswith(("losses", "metrics")))
+        ],
+        strength=1,  # each class in one precision; test_check_of_the_class has both
+    ),
 )
 
 

@@ -8,6 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
+from covering import slow
 
 import mlp_lab
 from mlp_lab.callbacks import Checkpoints
@@ -142,9 +143,8 @@ LATE = 2 * STEPS - 1
     ("mode", "kill"),
     [
         ("graph", 5), ("xla", LATE), ("eager", LATE), ("tf.data", LATE),
-        *(pytest.param(*case, marks=pytest.mark.slow) for case in [
-            ("graph", LATE), ("xla", 5), ("one", LATE), ("epoch", LATE), ("tf.data, xla", LATE),
-        ]),
+        slow("graph", LATE), slow("xla", 5), slow("one", LATE), slow("epoch", LATE),
+        slow("tf.data, xla", LATE),
     ],
 )  # fmt: skip
 def test_goes_on_bit_for_bit(mode, kill, tmp_path, undisturbed):
@@ -157,12 +157,7 @@ def test_goes_on_bit_for_bit(mode, kill, tmp_path, undisturbed):
 
 @pytest.mark.parametrize(
     ("kill", "every"),
-    [
-        (0, 1),
-        pytest.param(STEPS, "0s", marks=pytest.mark.slow),
-        pytest.param(STEPS + 1, "1m", marks=pytest.mark.slow),
-        (3 * STEPS + 7, 7),
-    ],
+    [(0, 1), slow(STEPS, "0s"), slow(STEPS + 1, "1m"), (3 * STEPS + 7, 7)],
 )
 def test_goes_on_wherever_it_was_saved_and_killed(kill, every, tmp_path, undisturbed):
     with pytest.raises(Killed):

@@ -5,6 +5,7 @@ import statistics
 import sys
 
 import pytest
+from covering import slow
 from process import ROOT, environment, python
 
 # Prints, for every epoch, the step, the memory in use and the bytes of events so far.
@@ -66,7 +67,7 @@ def test_memory_is_flat_and_events_grow_evenly(tmp_path):
     assert late < 1.05 * early
 
 
-@pytest.mark.parametrize("epoch", [200, pytest.param(1_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("epoch", [200, slow(1_000)])
 def test_events_grow_with_the_looks(epoch, tmp_path):
     """Half as many looks, half as many bytes."""
     often, seldom = (

@@ -1,10 +1,13 @@
 """Metrics against counts in NumPy and against Keras' own."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from blocks import assert_close
+from covering import slow, thinned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_losses import FORMS, batch, formula
@@ -190,8 +193,9 @@ def test_dtype_is_that_of_the_result_only(dtype):
     assert float(metric.result()) == 0.75
 
 
-@pytest.mark.parametrize("jit", [False, True])
-@pytest.mark.parametrize("form", LABEL_FORMS)
+@pytest.mark.parametrize(
+    ("form", "jit"), thinned(itertools.product(LABEL_FORMS, [False, True]), strength=1)
+)
 def test_unknown_batch_size_in_graph_and_xla(jit, form):
     compiled, eager = all_metrics(), all_metrics()
     if form == "one_hot":  # not for integer labels
@@ -297,7 +301,12 @@ def test_number_of_classes_is_checked(metric, bad):
 
 @pytest.mark.parametrize(
     ("mode", "form"),
-    [("eager", "integer"), ("graph", "integer"), ("jit", "integer"), ("graph", "one_hot")],
+    [
+        ("eager", "integer"),
+        ("graph", "integer"),
+        slow("jit", "integer"),
+        ("graph", "one_hot"),
+    ],
 )
 def test_logs_of_fit_and_evaluate(mode, form):
     rng = np.random.default_rng(7)

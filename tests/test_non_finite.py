@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from covering import slow_but
+from covering import slow, slow_but
 
 import mlp_lab
 from mlp_lab.callbacks import NonFinite, NonFiniteError, non_finite
@@ -31,7 +31,7 @@ PLACES = {
 }
 # Every place in one mode, and every mode at one place.
 CASES = [("fused", place) for place in PLACES] + [
-    pytest.param(mode, "gradient", marks=() if mode in BY_DEFAULT else pytest.mark.slow)
+    (mode, "gradient") if mode in BY_DEFAULT else slow(mode, "gradient")
     for mode in MODES
     if mode != "fused"
 ]

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from covering import slow_but
 from process import ROOT, environment, train
 
 import mlp_lab
@@ -199,7 +200,7 @@ def test_training_equals_that_in_memory_bit_for_bit(arrays, folder, kind, option
     )
 
 
-@pytest.mark.parametrize("kind", ["npy", "shards"])
+@pytest.mark.parametrize("kind", slow_but(["npy", "shards"], ["shards"]))
 def test_resumed_in_mid_epoch_it_ends_with_the_same_bits(folder, kind, tmp_path):
     x, y = opened(folder, kind)
     y = y.mapped(labels)
