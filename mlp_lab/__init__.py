@@ -6,7 +6,7 @@ the package, `--help` and flag errors do not wait for TensorFlow.
 
 import importlib
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _SUBMODULES = (
     "activations",
@@ -20,6 +20,7 @@ _SUBMODULES = (
     "metrics",
     "models",
     "optimizers",
+    "options",
     "pictures",
     "probes",
     "schedules",
