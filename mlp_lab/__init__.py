@@ -1,7 +1,7 @@
 """Multilayer perceptrons in a glass box: an explicit training step on Keras.
 
-Submodules and the two model classes are loaded on first use, so that importing
-the package, `--help` and flag errors do not wait for TensorFlow.
+Submodules and model classes are loaded on first use, so that importing the package,
+`--help` and flag errors do not wait for TensorFlow.
 """
 
 import importlib
