@@ -7,6 +7,7 @@ import textwrap
 import pytest
 from process import ROOT, train
 
+from mlp_lab import commands
 from mlp_lab.options import flags
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -40,13 +41,19 @@ def test_own_model_trains_from_the_command_line(tmp_path):
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_are_readable(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    commands = re.findall(r"(?:train\.py|mlp-lab)((?: --(?:'[^']*'|[^\s`'])+)+)", text)
-    commands += re.findall(r"^\| `(--[^`]*)` \|", text, re.MULTILINE)
-    assert len(commands) >= {"docs/command_line.md": 12, "README.md": 2}.get(page, 0)
-    for command in commands:
-        command = re.sub(r"=N\b", "=1", command.replace("=configs", f"={ROOT}/configs"))
-        if "NAME" not in command and "help" not in command:
-            assert flags.parse(shlex.split(command))
+    found = re.findall(r"(?:train\.py|mlp-lab)( [a-z]+)?((?: --(?:'[^']*'|[^\s`'])+)+)", text)
+    found += [("", line) for line in re.findall(r"^\| `(--[^`]*)` \|", text, re.MULTILINE)]
+    least = {"README.md": 2, "docs/command_line.md": 14, "docs/scaling.md": 5}
+    assert len(found) >= least.get(page, 0)
+    for name, line in found:
+        line = re.sub(r"=N\b", "=1", line.replace("=configs", f"={ROOT}/configs"))
+        if "NAME" not in line and "help" not in line:
+            assert flags.parse(shlex.split(line), commands.load(name.strip() or "train").options)
+
+
+def test_commands_are_all_told():
+    told = re.findall(r"^\| `([a-z]+)` \|", COMMAND_LINE, re.MULTILINE)
+    assert sorted(told) == sorted(commands.names())
 
 
 def test_start_and_test_commands_stand_as_promised():
