@@ -1,4 +1,4 @@
-"""What the lessons share: options, data, and tables of results beside the tutorial's.
+"""What the lessons share: options, data, and tables that compare results with the tutorial's.
 
 Every lesson imports this module first: it loads TensorFlow without its start-up messages.
 """
