@@ -1,4 +1,4 @@
-"""An array in a few characters: its type and shape, its norm, and what is not finite."""
+"""Describes an array in a few words: type, shape, norm, and how many values are not finite."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ MOST_BINNED = 2**15
 
 _SHORT = {"bfloat": "bf", "float": "f", "uint": "u", "int": "i", "complex": "c"}
 _OTHER_KINDS = {"U": "str", "T": "str", "S": "bytes", "M": "datetime", "m": "timedelta"}
-# A sum of squares between these lost nothing that shows in four digits, even in float32.
-_LEAST, _MOST = 1e-30, math.inf
+# A sum of squares above this lost nothing that shows in four digits, even in float32.
+_LEAST = 1e-30
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -45,13 +45,22 @@ class Work:
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What is said of an array's values; the norm is of the finite ones, None if not computed."""
+    """What is known about an array's values.
+
+    Attributes:
+      size: how many values there are.
+      norm: Euclidean norm of the finite ones; None if they have none.
+      nan: number of NaNs; infinite: number of infinities.
+      other: what is shown in place of a norm.
+      known: False if too little work was left to look at all the values.
+    """
 
     size: int = 0
     norm: float | None = None
     nan: int = 0
     infinite: int = 0
     other: str = ""
+    known: bool = True
 
     def __str__(self) -> str:
         parts = [self.other] if self.other else []
@@ -73,7 +82,7 @@ def number(value: Any) -> str:
 
 
 def short_type(dtype: Any) -> str:
-    """The name of a type as it is short and clear: f32, bf16, u8, bool, str.
+    """The short name of a type: f32, bf16, u8, bool, str.
 
     Args:
       dtype: NumPy's or TensorFlow's, or its name.
@@ -90,7 +99,7 @@ def short_type(dtype: Any) -> str:
 
 
 def short_form(value: Any) -> str | None:
-    """Type and shape of an array or tensor, of which no value is read; None for others.
+    """Type and shape of an array or tensor, without reading its values; None for others.
 
     >>> short_form(np.zeros((128, 784), "float32"))
     'f32[128,784]'
@@ -132,21 +141,21 @@ def loaded(value: Any, work: Work) -> np.ndarray | None:
 
 
 def facts(values: np.ndarray, work: Work) -> Facts:
-    """What is said of values: a norm, a range, a count, or the value of a single one."""
+    """A norm for floats, a range for integers, a count for booleans, the value of a scalar."""
     size, kind = values.size, values.dtype.kind
     if not size or not _is_number(values.dtype):
         return Facts(size)
     if values.ndim == 0:
         return Facts(size, other=number(values.item()))
     if kind == "b":
-        known = work.spend(size)
-        return Facts(size, other=f"{np.count_nonzero(values):,} true" if known else "")
+        enough = work.spend(size)
+        return Facts(size, other=f"{np.count_nonzero(values):,} true" if enough else "")
     if kind in "iu":
-        known = work.spend(size)
-        return Facts(size, other=f"{values.min()} to {values.max()}" if known else "")
-    plain = values.dtype in (np.float32, np.float64) and values.flags.contiguous
-    if not work.spend(size if plain else 8 * size):
-        return Facts(size)
+        enough = work.spend(size)
+        return Facts(size, other=f"{values.min()} to {values.max()}" if enough else "")
+    plain = values.dtype in (np.float32, np.float64) and values.flags.forc
+    if not work.spend(size if plain else 8 * size if values.flags.forc else 24 * size):
+        return Facts(size, known=False)
     with np.errstate(all="ignore"):
         return _norm(_floats(values), work)
 
@@ -154,10 +163,13 @@ def facts(values: np.ndarray, work: Work) -> Facts:
 def together(each: Iterable[Facts]) -> Facts:
     """The facts of several arrays as if they were one: the norm of all their values."""
     found = list(each)
-    norms = [f.norm for f in found if f.norm is not None]
+    if not all(f.known for f in found):
+        return Facts(sum(f.size for f in found), known=False)
+    norms = [f.norm for f in found if f.size > f.nan + f.infinite]
+    finite = [norm for norm in norms if norm is not None]
     return Facts(
         sum(f.size for f in found),
-        math.hypot(*norms) if norms and len(norms) == len(found) else None,
+        math.hypot(*finite) if finite and len(finite) == len(norms) else None,
         sum(f.nan for f in found),
         sum(f.infinite for f in found),
     )
@@ -178,7 +190,7 @@ def histogram(values: np.ndarray) -> Histogram | None:
         # In [0, 1] and not as they are: the distance of the ends may be beyond all numbers.
         scale = max(abs(low), abs(high)) or 1.0
         least, span = low / scale, high / scale - low / scale
-        places = (flat / scale - least) / span if span > 0 else np.zeros(len(flat))
+        places = (flat / scale - least) / span if span > 0 else np.full(len(flat), 0.5)
     places = np.clip(np.nan_to_num(places) * BINS, 0, BINS - 1).astype(np.int64)
     return Histogram(low, high, np.bincount(places, minlength=BINS))
 
@@ -203,22 +215,32 @@ def _is_number(dtype: np.dtype) -> bool:
 
 def _floats(values: np.ndarray) -> np.ndarray:
     """The values in one row, of a type that `vdot` computes in."""
-    flat = values.reshape(-1)
+    flat = values.ravel(order="K")  # no copy of a transposed array
     if flat.dtype in (np.float32, np.float64) or flat.dtype.kind == "c" or flat.itemsize > 8:
         return flat
     return flat.astype(np.float64 if flat.dtype.kind in "iu" else np.float32)
 
 
 def _norm(flat: np.ndarray, work: Work) -> Facts:
-    squares = float(np.vdot(flat, flat).real)
-    if _LEAST < squares < _MOST:
+    squares = _squares(flat)
+    if _LEAST < squares < math.inf:
         return Facts(flat.size, math.sqrt(squares))
-    if not work.spend(16 * flat.size):
-        return Facts(flat.size, math.sqrt(squares))
-    # All zeros; or NaN, infinities, squares beyond the type or too small for it.
-    nan, infinite = int(np.isnan(flat).sum()), int(np.isinf(flat).sum())
-    flat = np.abs(flat[np.isfinite(flat)])
-    flat = flat.astype(np.longdouble if flat.itemsize > 8 else np.float64)
-    greatest = flat.max() if flat.size else 0
-    norm = float(greatest * np.sqrt(np.square(flat / greatest).sum())) if greatest > 0 else 0.0
-    return Facts(len(flat) + nan + infinite, norm, nan, infinite)
+    if not work.spend(6 * flat.size):
+        return Facts(flat.size, math.sqrt(squares), known=False)  # NaN, inf or 0
+    finite = np.isfinite(flat)
+    nan, wrong = int(np.isnan(flat).sum()), int(flat.size - finite.sum())
+    if wrong == flat.size:
+        return Facts(flat.size, None, nan, wrong - nan)
+    if wrong:
+        flat = np.where(finite, flat, flat.dtype.type(0))
+        squares = _squares(flat)
+    norm = math.sqrt(squares)
+    if not _LEAST < squares < math.inf:  # squares beyond the type or too small for it, or zeros
+        flat = np.abs(flat)
+        greatest = flat.max()
+        norm = float(greatest) * math.sqrt(_squares(flat / greatest)) if greatest > 0 else 0.0
+    return Facts(flat.size, norm, nan, wrong - nan)
+
+
+def _squares(flat: np.ndarray) -> float:
+    return float(np.vdot(flat, flat).real)

@@ -1,4 +1,4 @@
-"""The mix-in by which an object says what it is in a few lines."""
+"""The mix-in that prints an object in a few lines."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _WIDEST_LABEL, _WIDEST_KIND = 40, 28
 class Displayed:
     """Prints an object as a heading and rows, and in a notebook as a table with histograms.
 
-    A subclass says in `_display` what there is to see: the rest of the heading, after the
-    class' name, and rows of a label and a value. Arrays and tensors are shown by type, shape
-    and norm, never by their values; containers by their parts, the middle of long ones left
-    out; any other object by its class. A third item of a row is a remark that is shown in
-    place of what would be computed, for arrays that are too large. Neither form ever fails.
+    A subclass returns from `_display` the rest of the heading, after the name of the class,
+    and rows of a label and a value. Arrays and tensors are shown by type, shape and norm, never
+    by their values; containers by their items, without the middle of long ones; other objects
+    by their class. A row may have a third item, a note: it is shown instead of a norm, which is
+    then not computed. Neither form ever fails, and the work of both is bounded.
 
-    A dataclass states `repr=False`, so that its own `__repr__` does not take precedence.
+    A dataclass must state `repr=False`; otherwise its generated `__repr__` takes precedence.
 
     Example:
 
@@ -38,7 +38,7 @@ class Displayed:
     """
 
     def _display(self) -> tuple[str, Sequence[Row]]:
-        """The heading after the class' name, and the rows."""
+        """The heading after the name of the class, and the rows."""
         return "", []
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Values as lines: a name, a type and shape, a remark; nested ones below, all of it bounded."""
+"""Turns values into a bounded number of lines: name, type and shape, note; children indented."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from mlp_lab.display.arrays import (
 )
 
 Row = tuple[str, Any] | tuple[str, Any, str]
-"""A label and a value; and a remark, if it replaces what would be computed from the value."""
+"""A label, a value, and optionally a note that is shown instead of computing one."""
 
 MOST_ROWS = 40
 MOST_LINES = 32  # of one row
 MOST_CHILDREN = 12
-_MOST_TOGETHER = 1000
+_MOST_TOGETHER = 400
 _MOST_DEPTH = 3
 _LABEL, _KIND, _NOTE = 48, 80, 120  # characters
 
@@ -41,7 +41,7 @@ class Line:
       depth: how far it is indented.
       label: name of the value.
       kind: type and shape, or the value itself if it is short.
-      note: what else is said: norm, range, size.
+      note: norm, range or size.
       values: what a histogram is made of: an array, a `Histogram`, or None.
     """
 
@@ -64,7 +64,7 @@ class _Node:
 
 
 def lines(rows: Sequence[Row]) -> Iterator[Line]:
-    """All lines of a display, made as they are asked for."""
+    """All lines of a display, generated lazily."""
     work = Work()
     for label, value, *note in rows[:MOST_ROWS]:
         node = _noted(value, note[0]) if note else _look(value, work)
@@ -97,7 +97,7 @@ def megabytes(count: int) -> str:
 
 
 def clean(text: str, most: int) -> str:
-    """A text on one line, what cannot be printed escaped, and the middle left out if it is long."""
+    """The text with unprintable characters escaped and, if it is long, its middle left out."""
     if len(text) > most:
         tail = (most - 3) // 3
         text = f"{text[: most - 3 - tail]}...{text[-tail:]}"
@@ -116,31 +116,31 @@ def _lines(label: str, node: _Node, depth: int, work: Work) -> Iterator[Line]:
     if depth == _MOST_DEPTH:
         return
     for name, value in node.children:
-        child = value if isinstance(value, _Node) else _look(value, work)
+        child = value if type(value) is _Node else _look(value, work)
         yield from _lines(name, child, depth + 1, work)
 
 
 def _look(value: Any, work: Work) -> _Node:
-    """A value's own line, and its children as they are; whatever the value is."""
+    """Describes any value; its children are not looked at yet."""
     try:
         return _plain(value) or _array(value, work) or _container(value, work)
-    except Exception:  # anything can be in a batch, and a display must not stop a program
+    except Exception:  # a batch can hold anything, and a display must never fail
         return _Node(type(value).__name__)
 
 
 def _noted(value: Any, note: str) -> _Node:
     try:
         node = _plain(value) or _Node(short_form(value) or type(value).__name__)
+        if isinstance(value, np.ndarray) and not isinstance(value, np.memmap):
+            node.values = value
     except Exception:
         node = _Node(type(value).__name__)
-    in_memory = isinstance(value, np.ndarray) and not isinstance(value, np.memmap)
-    node.values = value if in_memory else None
     node.note = note
     return node
 
 
 def _plain(value: Any) -> _Node | None:
-    """A number, a text, None; None if it is something else."""
+    """A number, string, bytes or None; no node for anything else."""
     if value is None or isinstance(value, bool):
         return _Node(str(value))
     if isinstance(value, str):
@@ -195,7 +195,7 @@ def _container(value: Any, work: Work) -> _Node:
 
 
 def _together(keys: Sequence[Any], get: Callable, work: Work) -> tuple[_Node, Callable]:
-    """A container of arrays, which has a norm itself, and what gets the node of a key."""
+    """The node of a container of arrays, with their joint norm, and a getter of its children."""
     looked = {key: _look(get(key), work) for key in keys}
     whole = together(child.facts or Facts() for child in looked.values())
     size = f"{whole.size:,} values" if whole.size else ""
