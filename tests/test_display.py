@@ -378,6 +378,7 @@ def floats(draw):
 
 @given(floats())
 @example(np.full((3, 2), 1e-30, "float32"))
+@example(np.full((3, 2), 1e-22, "float32"))
 @example(np.full((3, 2), 1e30, "float32"))
 @example(np.full(3, 1e-200))
 @example(np.array([5e-324, 5e-324]))
