@@ -16,7 +16,7 @@ from mlp_lab.testing.agreement import (
 )
 from mlp_lab.testing.failure import not_finite, reason, remedy, unlike
 from mlp_lab.testing.gradients import check_gradients
-from mlp_lab.testing.serialization import check_config, check_same_values, check_saved, functional
+from mlp_lab.testing.serialization import check_copy, check_saved, functional
 from mlp_lab.testing.subject import (
     Subject,
     copy_variables,
@@ -52,9 +52,37 @@ def check_block(
       The outputs for all inputs.
     """
     block = subject.first
-    batch = some(inputs, np.arange(rows_of(inputs)))
+
+    def compute(x):
+        return call(block, x, False)
+
+    outputs = _check_outputs(subject, compute, inputs)
+    if subject.wants("serialization"):
+        _check_serialization(subject, inputs)
+    check_repeats(subject, compute, inputs)
+    if not across_samples:
+        meant = " (where samples are meant to depend on each other: across_samples=True)"
+        check_independence(subject, compute, inputs, rng, meant)
+    check_modes(subject, compute, inputs)
+    _check_shapes(subject, block, outputs, inputs)
+    if reference is not None:
+        _check_reference(subject, inputs, reference)
+    if subject.wants("gradients"):
+        _check_gradients(subject, inputs, rng)
+    if subject.wants("precision"):
+        _check_precision(subject, inputs)
+    return outputs
+
+
+def _batch(inputs):
+    """All inputs as tensors."""
+    return some(inputs, np.arange(rows_of(inputs)))
+
+
+def _check_outputs(subject, compute, inputs):
+    """The outputs, which are finite tensors."""
     try:
-        outputs = call(block, batch, False)
+        outputs = compute(_batch(inputs))
     except Exception as error:
         subject.fail(f"fails when it is called: {reason(error)}", remedy(error), error)
     strange = [t for t in tf.nest.flatten(outputs) if not tf.is_tensor(t)]
@@ -67,42 +95,15 @@ def check_block(
     found = not_finite(outputs)
     if found:
         subject.fail(f"puts out {found}", "keep the formula finite for inputs around 0")
-
-    # A copy computes: those who gave an instance keep it as it is, but for its being built.
-    if subject.wants("serialization"):
-        copy = check_config(subject)
-        check_same_values(subject, copy, lambda b, x: call(b, x, False), batch)
-        is_model = isinstance(copy, keras.Model)
-        check_saved(subject, copy if is_model else _functional(subject, copy, inputs), batch)
-    check_repeats(subject, lambda x: call(block, x, False), inputs)
-    if not across_samples:
-        check_independence(
-            subject,
-            lambda x: call(block, x, False),
-            inputs,
-            rng,
-            " (where samples are meant to depend on each other: across_samples=True)",
-        )
-    check_modes(subject, lambda x: call(block, x, False), inputs)
-    _check_shapes(subject, block, outputs, inputs)
-    if reference is not None:
-        wide = computed_in(subject, "float64", lambda: _in_precision(subject, "float64", inputs))
-        given = tf.nest.map_structure(lambda a: a.astype("float64") if floating(a) else a, inputs)
-        weights = [w.numpy() for w in wide.weights]
-        value = computed_in(
-            subject, "float64", lambda: call(wide, in_dtype(inputs, "float64"), False)
-        )
-        exact = all(t.dtype == "float64" for t in tf.nest.flatten(value) if t.dtype.is_floating)
-        check_reference(subject, value, reference(given, *weights), 1e-7 if exact else 1e-5)
-    if subject.wants("gradients"):
-        _check_gradients(subject, inputs, rng)
-    if subject.wants("precision"):
-        for policy in ("mixed_bfloat16", "mixed_float16"):
-            half = computed_in(subject, policy, lambda p=policy: _in_precision(subject, p, inputs))
-            value = computed_in(subject, policy, lambda b=half: call(b, batch, False))
-            twin = _float32_twin(subject, half, batch)
-            check_near(subject, policy, value, call(twin, batch, False))
     return outputs
+
+
+def _check_serialization(subject, inputs):
+    # The copy is saved, not the instance: an instance that was given stays as it is.
+    batch = _batch(inputs)
+    copy = check_copy(subject, lambda b, x: call(b, x, False), batch)
+    is_model = isinstance(copy, keras.Model)
+    check_saved(subject, copy if is_model else _functional(subject, copy, inputs), batch)
 
 
 def _functional(subject, copy, inputs):
@@ -137,6 +138,28 @@ def _check_shapes(subject, block, outputs, inputs):
         )
 
 
+def _check_reference(subject, inputs, reference):
+    wide = _in_float64(subject, inputs)
+    given = tf.nest.map_structure(lambda a: a.astype("float64") if floating(a) else a, inputs)
+    weights = [w.numpy() for w in wide.weights]
+    value = computed_in(subject, "float64", lambda: call(wide, in_dtype(inputs, "float64"), False))
+    exact = all(t.dtype == "float64" for t in tf.nest.flatten(value) if t.dtype.is_floating)
+    check_reference(subject, value, reference(given, *weights), 1e-7 if exact else 1e-5)
+
+
+def _check_precision(subject, inputs):
+    batch = _batch(inputs)
+    for policy in ("mixed_bfloat16", "mixed_float16"):
+        half = computed_in(subject, policy, lambda p=policy: _in_precision(subject, p, inputs))
+        value = computed_in(subject, policy, lambda b=half: call(b, batch, False))
+        twin = _float32_twin(subject, half, batch)
+        check_near(subject, policy, value, call(twin, batch, False))
+
+
+def _in_float64(subject, inputs):
+    return computed_in(subject, "float64", lambda: _in_precision(subject, "float64", inputs))
+
+
 def _in_precision(subject, policy, inputs):
     """Another of its kind with the same weights, moved a little from where they began.
 
@@ -145,7 +168,7 @@ def _in_precision(subject, policy, inputs):
     with precision(policy):
         block = subject.another(policy)
         dtype = "float64" if policy == "float64" else "float32"
-        call(block, in_dtype(some(inputs, np.arange(rows_of(inputs))), dtype), False)
+        call(block, in_dtype(_batch(inputs), dtype), False)
         copy_variables(block, subject.first)
         rng = np.random.default_rng(1)
         for weight in block.trainable_weights:
@@ -162,7 +185,7 @@ def _float32_twin(subject, half, batch):
 
 
 def _check_gradients(subject, inputs, rng):
-    block = computed_in(subject, "float64", lambda: _in_precision(subject, "float64", inputs))
+    block = _in_float64(subject, inputs)
     values = in_dtype(inputs, "float64")
     leaves = tf.nest.flatten(values)
     if not any(t.dtype.is_floating for t in tf.nest.flatten(call(block, values, False))):

@@ -73,13 +73,17 @@ def check_layer(
         batch = drawn(inputs, input_shape, "input_shape", rng)
         check_block(subject, batch, rng, reference, across_samples)
         if subject.wants("training"):
-            labels = classes(rows_of(batch), rng)
-            check_training(
-                subject,
-                lambda: Around(subject.another()),
-                batch,
-                labels,
-                compiled_for_classes(),
-                own=lambda model: model.layer,
-            )
+            _check_training(subject, batch, classes(rows_of(batch), rng))
     return subject.notes
+
+
+def _check_training(subject, batch, labels):
+    """In a small model, of which only the layer's own weights are looked at."""
+    check_training(
+        subject,
+        lambda: Around(subject.another()),
+        batch,
+        labels,
+        compiled_for_classes(),
+        own=lambda model: model.layer,
+    )

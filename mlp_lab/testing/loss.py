@@ -19,9 +19,9 @@ from mlp_lab.testing.agreement import (
 from mlp_lab.testing.failure import not_finite, numbers, plain, reason, remedy, unlike
 from mlp_lab.testing.gradients import check_gradients
 from mlp_lab.testing.pairs import pair
-from mlp_lab.testing.serialization import check_config, check_same_values
+from mlp_lab.testing.serialization import check_copy
 from mlp_lab.testing.subject import Subject, floating, in_dtype, precision
-from mlp_lab.testing.training import Outputs, check_training
+from mlp_lab.testing.training import check_training_on
 
 PARTS = ("serialization", "weights", "graph", "xla", "gradients", "precision", "training")
 _HUGE = 1e4
@@ -88,50 +88,47 @@ def check_loss(
     with precision("float32"):
         subject = Subject(loss, keras.losses.Loss, skip, PARTS)
         rng = np.random.default_rng(seed)
-        if from_logits is None:
-            from_logits = bool(getattr(subject.first, "from_logits", False))
-        y, p = pair(subject.first, labels, outputs, output_shape, from_logits, rng)
-        first = subject.first
-        try:
-            value = first(y, p)
-        except Exception as error:
-            subject.fail(f"fails when it is called: {reason(error)}", remedy(error), error)
-        if not tf.is_tensor(value):
-            subject.fail(
-                f"gives a {type(value).__name__} in place of a tensor: NumPy code has no gradient",
-                "compute with keras.ops or TensorFlow",
-            )
-        found = not_finite(value)
-        if found:
-            subject.fail(f"is {found} for ordinary outputs", "keep logarithms away from 0")
-        check_repeats(subject, lambda x: first(*x), (y, p))
-        _check_samples(subject, y, p, reduction, rng)
-        if subject.wants("weights"):
-            _check_weights(subject, y, p, reduction, rng)
-        if subject.wants("serialization"):
-            copy = check_config(subject)
-            check_same_values(subject, copy, lambda b, x: b(*x), (y, p))
-        check_modes(subject, lambda x: _value_and_gradient(first, *x), (y, p))
-        if from_logits:
-            _check_extremes(subject, y, p)
-        if subject.wants("gradients"):
-            wide = subject.another("float64")
-            place = tf.Variable(p.astype("float64"))
-            wide_y = in_dtype(y, "float64")
-            computed_in(subject, "float64", lambda: wide(wide_y, tf.convert_to_tensor(place)))
-            check_gradients(
-                subject,
-                lambda: wide(wide_y, tf.convert_to_tensor(place)),
-                {"the outputs": place},
-                rng,
-            )
-        if reference is not None:
-            _check_reference(subject, y, p, reference)
-        if subject.wants("precision"):
-            check_half(subject, lambda given: _value_and_gradient(first, y, given), p)
-        if subject.wants("training"):
-            _check_training(subject, y, p, from_logits, rng)
+        y, p, logits = pair(subject.first, labels, outputs, output_shape, from_logits, rng)
+        _check_parts(subject, y, p, logits, reduction, reference, rng)
     return subject.notes
+
+
+def _check_parts(subject, y, p, from_logits, reduction, reference, rng):
+    """All parts in order, from what others build on to what takes long."""
+    loss = subject.first
+    _check_value(subject, y, p)
+    check_repeats(subject, lambda x: loss(*x), (y, p))
+    _check_samples(subject, y, p, reduction, rng)
+    if subject.wants("weights"):
+        _check_weights(subject, y, p, reduction, rng)
+    if subject.wants("serialization"):
+        check_copy(subject, lambda b, x: b(*x), (y, p))
+    check_modes(subject, lambda x: _value_and_gradient(loss, *x), (y, p))
+    if from_logits:
+        _check_extremes(subject, y, p)
+    if subject.wants("gradients"):
+        _check_gradients(subject, y, p, rng)
+    if reference is not None:
+        _check_reference(subject, y, p, reference)
+    if subject.wants("precision"):
+        check_half(subject, lambda given: _value_and_gradient(loss, y, given), p)
+    if subject.wants("training"):
+        _check_training(subject, y, p, from_logits, rng)
+
+
+def _check_value(subject, y, p):
+    try:
+        value = subject.first(y, p)
+    except Exception as error:
+        subject.fail(f"fails when it is called: {reason(error)}", remedy(error), error)
+    if not tf.is_tensor(value):
+        subject.fail(
+            f"gives a {type(value).__name__} in place of a tensor: NumPy code has no gradient",
+            "compute with keras.ops or TensorFlow",
+        )
+    found = not_finite(value)
+    if found:
+        subject.fail(f"is {found} for ordinary outputs", "keep logarithms away from 0")
 
 
 def _value_and_gradient(loss, y, p):
@@ -233,6 +230,18 @@ def _check_extremes(subject, y, p):
                     )
 
 
+def _check_gradients(subject, y, p, rng):
+    wide = subject.another("float64")
+    place = tf.Variable(p.astype("float64"))
+    y = in_dtype(y, "float64")
+
+    def compute():
+        return wide(y, tf.convert_to_tensor(place))
+
+    computed_in(subject, "float64", compute)
+    check_gradients(subject, compute, {"the outputs": place}, rng)
+
+
 def _check_reference(subject, y, p, reference):
     wide = subject.another("float64")
     y, p = (a.astype("float64") if floating(a) else a for a in (y, p))
@@ -248,12 +257,6 @@ def _check_reference(subject, y, p, reference):
 
 
 def _check_training(subject, y, p, from_logits, rng):
-    inputs = rng.normal(size=(len(p), 4)).astype("float32")
-    options = {
-        "optimizer": lambda: keras.optimizers.SGD(0.05),
-        "loss": subject.another,
-        "run_eagerly": True,  # what it is in a graph was looked at before
-    }
     if subject.first.reduction in ("none", None):
         subject.notes.append("training: not checked, its values are not reduced to one number")
         return
@@ -263,4 +266,4 @@ def _check_training(subject, y, p, from_logits, rng):
             f"its gradient is {numbers(gradient[0])} for every sample",
             "let it depend on the outputs",
         )
-    check_training(subject, lambda: Outputs(p.shape[1:], from_logits), inputs, y, options)
+    check_training_on(subject, y, p, from_logits, rng, {"loss": subject.another})

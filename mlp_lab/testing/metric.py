@@ -1,5 +1,6 @@
 """A metric of one's own, put through what a metric has to stand."""
 
+import contextlib
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -17,9 +18,9 @@ from mlp_lab.testing.agreement import (
 )
 from mlp_lab.testing.failure import not_finite, reason, remedy, unlike
 from mlp_lab.testing.pairs import pair
-from mlp_lab.testing.serialization import check_config, check_same_values
+from mlp_lab.testing.serialization import check_copy
 from mlp_lab.testing.subject import Subject, in_dtype, precision
-from mlp_lab.testing.training import Outputs, check_training
+from mlp_lab.testing.training import check_training_on
 
 PARTS = ("serialization", "weights", "graph", "xla", "precision", "training")
 
@@ -79,46 +80,41 @@ def check_metric(
     with precision("float32"):
         subject = Subject(metric, keras.metrics.Metric, skip, PARTS)
         rng = np.random.default_rng(seed)
-        first = subject.first
-        if from_logits is None:
-            from_logits = bool(getattr(first, "from_logits", False))
-        y, p = pair(first, labels, outputs, output_shape, from_logits, rng)
-        kept = [v.numpy() for v in first.variables]
-        try:
-            _check(subject, y, p, from_logits, reference, rng)
-        finally:
-            for variable, value in zip(first.variables, kept, strict=True):
-                variable.assign(value)
+        y, p, logits = pair(subject.first, labels, outputs, output_shape, from_logits, rng)
+        with _kept(subject.first):
+            _check_parts(subject, y, p, logits, reference, rng)
     return subject.notes
 
 
-def _check(subject, y, p, from_logits, reference, rng):
+@contextlib.contextmanager
+def _kept(metric):
+    """Puts the metric's counts back as they were."""
+    values = [v.numpy() for v in metric.variables]
+    try:
+        yield
+    finally:
+        for variable, value in zip(metric.variables, values, strict=True):
+            variable.assign(value)
+
+
+def _check_parts(subject, y, p, from_logits, reference, rng):
+    """All parts in order, from what others build on to what takes long."""
+    metric = subject.first
     _check_reset(subject, y, p)
-    check_repeats(subject, lambda x: _measured(subject.first, *x), (y, p))
+    check_repeats(subject, lambda x: _measured(metric, *x), (y, p))
     if subject.wants("serialization"):
-        check_same_values(subject, check_config(subject), lambda m, x: _measured(m, *x), (y, p))
-    check_modes(subject, lambda x: _measured(subject.first, *x), (y, p))
-    _check_parts(subject, y, p, rng)
+        check_copy(subject, lambda m, x: _measured(m, *x), (y, p))
+    check_modes(subject, lambda x: _measured(metric, *x), (y, p))
+    _check_updates(subject, y, p, rng)
     if subject.wants("weights"):
         _check_weights(subject, y, p)
     if reference is not None:
-        wide = subject.another("float64")
-        y64, p64 = (np.asarray(in_dtype(a, "float64")) for a in (y, p))
-        value = computed_in(subject, "float64", lambda: _measured(wide, y64, p64))
-        expected = reference(y64, p64)
-        if isinstance(value, dict) != isinstance(expected, dict):
-            raise ValueError(
-                f"reference: expected what result gives, a {type(value).__name__}, got {expected!r}"
-            )
-        if isinstance(value, dict) and set(value) != set(expected):
-            raise ValueError(
-                f"reference: expected values for {sorted(value)}, got {sorted(expected)}"
-            )
-        check_reference(subject, value, expected, 1e-6)
+        _check_reference(subject, y, p, reference)
     if subject.wants("precision"):
-        check_half(subject, lambda given: _measured(subject.first, y, given), p)
+        check_half(subject, lambda given: _measured(metric, y, given), p)
     if subject.wants("training"):
-        _check_training(subject, y, p, from_logits, rng)
+        options = {"loss": _Any, "metrics": lambda: [subject.another()]}
+        check_training_on(subject, y, p, from_logits, rng, options)
 
 
 def _measured(metric, y, p, **weights):
@@ -164,7 +160,7 @@ def _empty(metric):
     return metric.result()
 
 
-def _check_parts(subject, y, p, rng):
+def _check_updates(subject, y, p, rng):
     metric = subject.first
     whole, rows = _measured(metric, y, p), len(p)
     cut = max(rows // 3, 1)
@@ -213,6 +209,20 @@ def _check_weights(subject, y, p):
     )
 
 
+def _check_reference(subject, y, p, reference):
+    wide = subject.another("float64")
+    y, p = (np.asarray(in_dtype(a, "float64")) for a in (y, p))
+    value = computed_in(subject, "float64", lambda: _measured(wide, y, p))
+    expected = reference(y, p)
+    if isinstance(value, dict) != isinstance(expected, dict):
+        raise ValueError(
+            f"reference: expected what result gives, a {type(value).__name__}, got {expected!r}"
+        )
+    if isinstance(value, dict) and set(value) != set(expected):
+        raise ValueError(f"reference: expected values for {sorted(value)}, got {sorted(expected)}")
+    check_reference(subject, value, expected, 1e-6)
+
+
 class _Any(keras.losses.Loss):
     """For labels of any form: what is measured, not what is learned, is looked at."""
 
@@ -223,14 +233,3 @@ class _Any(keras.losses.Loss):
         )
         flat = keras.ops.reshape(y_pred, (rows, -1))
         return losses.mean_squared_error(target[:, None] * keras.ops.cos(flat), flat)
-
-
-def _check_training(subject, y, p, from_logits, rng):
-    inputs = rng.normal(size=(len(p), 4)).astype("float32")
-    options = {
-        "optimizer": lambda: keras.optimizers.SGD(0.05),
-        "loss": _Any,
-        "metrics": lambda: [subject.another()],
-        "run_eagerly": True,  # what it is in a graph was looked at before
-    }
-    check_training(subject, lambda: Outputs(p.shape[1:], from_logits), inputs, y, options)

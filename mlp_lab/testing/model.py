@@ -62,20 +62,23 @@ def check_model(
     """
     with precision("float32"):
         subject = Subject(model, keras.Model, skip, PARTS)
-        if not isinstance(subject.first, GlassBox):
-            subject.fail(
-                "has not the explicit training step, so that nobody can look at it",
-                f"write `class {subject.name}(mlp_lab.Model)`, or mix in mlp_lab.GlassBox",
-            )
+        _check_class(subject)
         rng = np.random.default_rng(seed)
         batch = drawn(inputs, input_shape, "input_shape", rng)
         outputs = check_block(subject, batch, rng, reference, across_samples)
         if subject.wants("training"):
-            if labels is None:
-                labels = _labels(subject, outputs, rows_of(batch), rng)
+            labels = _labels(subject, outputs, rows_of(batch), rng) if labels is None else labels
             options = {**compiled_for_classes(), **(compile or {})}
             check_training(subject, subject.another, batch, labels, options, modes=True)
     return subject.notes
+
+
+def _check_class(subject):
+    if not isinstance(subject.first, GlassBox):
+        subject.fail(
+            "has not the explicit training step, so that nobody can look at it",
+            f"write `class {subject.name}(mlp_lab.Model)`, or mix in mlp_lab.GlassBox",
+        )
 
 
 def _labels(subject, outputs, rows, rng):

@@ -12,14 +12,20 @@ def pair(
     labels: Any,
     outputs: Any,
     output_shape: tuple[int, ...],
-    from_logits: bool,
+    from_logits: bool | None,
     rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, bool]:
     """The given labels and outputs, or random ones of the form that the block takes.
 
     Outputs are logits, or probabilities that sum to 1; labels are class indices where the
     block's `label_form` is "integer", else one-hot.
+
+    Returns:
+      Labels, outputs, and whether these are logits: where `from_logits` does not say, the
+      block's attribute of that name does.
     """
+    if from_logits is None:
+        from_logits = bool(getattr(block, "from_logits", False))
     if outputs is None:
         rows = _ROWS if labels is None else len(labels)
         logits = rng.normal(0, 2, (rows, *output_shape))
@@ -46,4 +52,4 @@ def pair(
             "expected labels and outputs of at least 3 samples and as many of each, got "
             f"{len(labels)} and {len(outputs)}"
         )
-    return labels, outputs
+    return labels, outputs, from_logits

@@ -3,6 +3,7 @@
 import inspect
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,21 @@ _KERAS |= {"activity_regularizer", "fn"}
 _RETURN = "return it from get_config: {**super().get_config(), ...}"
 
 
-def check_config(subject: Subject) -> Any:
-    """A copy through JSON has the same arguments and config; returns it."""
+def check_copy(subject: Subject, compute: Callable, inputs: Any) -> Any:
+    """A copy made through JSON has the same arguments and config, and computes the same.
+
+    Args:
+      compute: (block, inputs) to tensors; a block has made its variables after it.
+
+    Returns:
+      The copy.
+    """
+    copy = _check_config(subject)
+    _check_same_values(subject, copy, compute, inputs)
+    return copy
+
+
+def _check_config(subject):
     block = subject.first
     cls = type(block)
     config = _config(subject, block)
@@ -55,13 +69,8 @@ def check_config(subject: Subject) -> Any:
     return copy
 
 
-def check_same_values(subject: Subject, copy: Any, compute, inputs: Any) -> None:
-    """A copy with the same variables computes the same.
-
-    Args:
-      copy: from `check_config`.
-      compute: (block, inputs) to tensors; both have made their variables after it.
-    """
+def _check_same_values(subject, copy, compute, inputs):
+    """A copy with the same variables computes the same."""
     block = subject.first
     expected = compute(block, inputs)
     compute(copy, inputs)

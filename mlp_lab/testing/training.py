@@ -104,26 +104,34 @@ def check_training(
         board = TensorBoard(folder, histogram_every=1, probes=probes.standard())
         _fit(subject, seen, batch, labels, [board])
     _check_moved(subject, plain, before, own(plain))
-    for a, b in zip(plain.weights, seen.weights, strict=True):
-        if np.any(a.numpy() != b.numpy()):
-            subject.fail(
-                f"{a.path} is another after the same steps, with probes looking on and without",
-                "keep state in variables and draw random numbers with keras.random.SeedGenerator, "
-                "so that two runs of the same steps are the same",
-            )
+    _check_probes_change_nothing(subject, plain, seen)
     if eager is not None:
         _fit(subject, eager, batch, labels)
-        found = unlike(
-            [w.value for w in eager.trainable_weights],
-            [w.value for w in plain.trainable_weights],
-            1e-3,
-        )
-        if found:
-            subject.fail(
-                f"trained eagerly and in a graph it comes to other weights: {found}",
-                "keep counters and other state of train_step in variables: Python code runs only "
-                "while the graph is traced",
-            )
+        _check_eager(subject, plain, eager)
+
+
+def check_training_on(
+    subject: Subject,
+    labels: np.ndarray,
+    outputs: np.ndarray,
+    from_logits: bool,
+    rng: np.random.Generator,
+    options: Mapping[str, Any],
+) -> None:
+    """`check_training` of a linear model, for a loss or metric of these labels and outputs.
+
+    Args:
+      options: of `compile`, with the loss or metric.
+    """
+    inputs = rng.normal(size=(len(outputs), 4)).astype("float32")
+    eager = {"optimizer": lambda: keras.optimizers.SGD(0.05), "run_eagerly": True}
+    check_training(
+        subject,
+        lambda: Outputs(outputs.shape[1:], from_logits),
+        inputs,
+        labels,
+        {**eager, **options},  # eagerly: what it is in a graph is checked apart from training
+    )
 
 
 def _fit(subject, model, inputs, labels, callbacks=()):
@@ -161,6 +169,30 @@ def _check_moved(subject, model, before, own):
             f"{', '.join(still)} did not change in {2 * _EPOCHS} steps of training",
             "let the loss depend on it, through operations with a gradient, or make it "
             "trainable=False",
+        )
+
+
+def _check_probes_change_nothing(subject, plain, seen):
+    for a, b in zip(plain.weights, seen.weights, strict=True):
+        if np.any(a.numpy() != b.numpy()):
+            subject.fail(
+                f"{a.path} is another after the same steps, with probes looking on and without",
+                "keep state in variables and draw random numbers with keras.random.SeedGenerator, "
+                "so that two runs of the same steps are the same",
+            )
+
+
+def _check_eager(subject, plain, eager):
+    found = unlike(
+        [w.value for w in eager.trainable_weights],
+        [w.value for w in plain.trainable_weights],
+        1e-3,
+    )
+    if found:
+        subject.fail(
+            f"trained eagerly and in a graph it comes to other weights: {found}",
+            "keep counters and other state of train_step in variables: Python code runs only "
+            "while the graph is traced",
         )
 
 
