@@ -1,4 +1,4 @@
-"""What is checked of layers and models alike: something called with inputs, with weights."""
+"""The checks that layers and models share: both have weights and are called with inputs."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ from mlp_lab.testing.subject import (
 )
 from mlp_lab.testing.training import call
 
-# What `skip` may name.
+# The names that `skip` accepts.
 PARTS = (
     "serialization",
     "graph",
@@ -46,7 +46,7 @@ def check_block(
     reference: Any,
     across_samples: bool,
 ) -> Any:
-    """All but the training; the subject has made its weights after it.
+    """Runs all parts except training; afterwards, the subject's weights exist.
 
     Returns:
       The outputs for all inputs.
@@ -61,7 +61,7 @@ def check_block(
         _check_serialization(subject, inputs)
     check_repeats(subject, compute, inputs)
     if not across_samples:
-        meant = " (where samples are meant to depend on each other: across_samples=True)"
+        meant = " (if samples are meant to depend on each other: across_samples=True)"
         check_independence(subject, compute, inputs, rng, meant)
     check_modes(subject, compute, inputs)
     _check_shapes(subject, block, outputs, inputs)
@@ -80,7 +80,7 @@ def _batch(inputs):
 
 
 def _check_outputs(subject, compute, inputs):
-    """The outputs, which are finite tensors."""
+    """Returns the outputs; they are finite tensors."""
     try:
         outputs = compute(_batch(inputs))
     except Exception as error:
@@ -88,18 +88,18 @@ def _check_outputs(subject, compute, inputs):
     strange = [t for t in tf.nest.flatten(outputs) if not tf.is_tensor(t)]
     if strange:
         subject.fail(
-            f"call returns a {type(strange[0]).__name__} in place of a tensor: NumPy code cuts the "
+            f"call returns a {type(strange[0]).__name__} instead of a tensor: NumPy code cuts the "
             "gradient and cannot be traced",
             "compute with keras.ops or TensorFlow",
         )
     found = not_finite(outputs)
     if found:
-        subject.fail(f"puts out {found}", "keep the formula finite for inputs around 0")
+        subject.fail(f"outputs {found}", "keep the formula finite for inputs around 0")
     return outputs
 
 
 def _check_serialization(subject, inputs):
-    # The copy is saved, not the instance: an instance that was given stays as it is.
+    # The copy computes and is saved, so that a given instance is built but otherwise unchanged.
     batch = _batch(inputs)
     copy = check_copy(subject, lambda b, x: call(b, x, False), batch)
     is_model = isinstance(copy, keras.Model)
@@ -111,15 +111,15 @@ def _functional(subject, copy, inputs):
         return functional(copy, inputs)
     except Exception as error:
         subject.fail(
-            f"cannot be used in a functional model, with a batch of unknown size: {reason(error)}",
+            f"cannot be used in a functional model with a batch of unknown size: {reason(error)}",
             remedy(error),
             error,
         )
 
 
 def _check_shapes(subject, block, outputs, inputs):
-    told_by_keras = type(block).compute_output_shape is keras.Layer.compute_output_shape
-    if told_by_keras or isinstance(block, keras.Model) or len(tf.nest.flatten(inputs)) != 1:
+    from_keras = type(block).compute_output_shape is keras.Layer.compute_output_shape
+    if from_keras or isinstance(block, keras.Model) or len(tf.nest.flatten(inputs)) != 1:
         return
     (array,) = tf.nest.flatten(inputs)
     try:
@@ -127,14 +127,14 @@ def _check_shapes(subject, block, outputs, inputs):
     except Exception as error:
         subject.fail(f"compute_output_shape fails: {reason(error)}", remedy(error), error)
     if not isinstance(told, tuple) or not all(n is None or isinstance(n, int) for n in told):
-        return  # of several outputs
+        return  # several outputs
     shape = tuple(outputs.shape)
     if len(told) != len(shape) or any(
         n is not None and n != m for n, m in zip(told, shape, strict=True)
     ):
         subject.fail(
-            f"compute_output_shape tells {told} where call puts out {shape}",
-            "make them equal, or leave compute_output_shape to Keras",
+            f"compute_output_shape returns {told}, but call returns {shape}",
+            "make them agree, or remove compute_output_shape: Keras infers the shape",
         )
 
 
@@ -161,9 +161,9 @@ def _in_float64(subject, inputs):
 
 
 def _in_precision(subject, policy, inputs):
-    """Another of its kind with the same weights, moved a little from where they began.
+    """A new instance with the same weights, moved slightly from their initial values.
 
-    Biases that begin at 0 would hide what is wrong with them.
+    Biases of 0 would hide errors in their use.
     """
     with precision(policy):
         block = subject.another(policy)
@@ -189,7 +189,7 @@ def _check_gradients(subject, inputs, rng):
     values = in_dtype(inputs, "float64")
     leaves = tf.nest.flatten(values)
     if not any(t.dtype.is_floating for t in tf.nest.flatten(call(block, values, False))):
-        subject.notes.append("gradients: not checked, no output is a floating-point number")
+        subject.notes.append("gradients: not checked, the outputs are not floating-point numbers")
         return
     variables = [tf.Variable(t) if t.dtype.is_floating else t for t in leaves]
     names = ["the inputs"] if len(leaves) == 1 else [f"input {i}" for i in range(len(leaves))]
@@ -203,6 +203,6 @@ def _check_gradients(subject, inputs, rng):
 
     check_gradients(subject, lambda: compute(False), weights, rng)
     check_gradients(subject, lambda: compute(False), places, rng, needed=False)
-    # In training too, where that is not a matter of chance: normalization is another then.
+    # In training mode too, unless it is random: batch normalization computes differently there.
     if block._call_has_training_arg and not unlike(compute(True), compute(True), 0.0):
         check_gradients(subject, lambda: compute(True), {**places, **weights}, rng, needed=False)

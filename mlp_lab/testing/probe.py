@@ -1,4 +1,4 @@
-"""A probe of one's own, put through what a probe has to stand."""
+"""The check of a probe."""
 
 import math
 from collections.abc import Callable, Collection
@@ -24,29 +24,29 @@ def check_probe(
     skip: Collection[str] = (),
     seed: int = 0,
 ) -> list[str]:
-    """Checks a probe of one's own on real steps; says what is wrong with it and what to change.
+    """Checks your own probe on real steps; an error says what is wrong and what to change.
 
-    - `read` returns a mapping from texts to numbers, arrays of numbers or texts.
-    - It changes nothing of the step, whose arrays are the step's own, and gives the same
-      when it is asked again.
-    - It can read a last, smaller batch.
-    - "names": the names are the same at every step, so that curves have no holes.
-    - "written": all of it is found in TensorBoard's event file, at every step.
+    - `read` returns a mapping from strings to numbers, arrays of numbers or strings.
+    - It does not change the step, whose arrays it shares with other probes, and returns the
+      same when called again.
+    - It accepts a smaller last batch.
+    - "names": the names are the same at every step, so that curves have no gaps.
+    - "written": TensorBoard's event file holds all values, at every step.
 
     Args:
-      probe: a callable without arguments that makes one, a class too; or an instance.
-      model: a compiled model with the explicit step to look at, which is trained for an
-        epoch of 3 or more steps; by default a small `MLP` with ReLU layers.
-      inputs, labels: for the model; by default 20 samples of 4 numbers and 3 classes. They
-        are trained on in batches of 8.
-      skip: names of parts to leave out, of those quoted above.
-      seed: of the random numbers.
+      probe: an instance, or a class or other callable that makes one without arguments.
+      model: a compiled model with the explicit step, which is trained for an epoch of 3 or
+        more steps; by default a small `MLP` with ReLU layers.
+      inputs, labels: for the model; by default 20 samples of 4 numbers and 3 classes. The
+        batch size is 8.
+      skip: names of parts to leave out, from those quoted above.
+      seed: for the random numbers.
 
     Returns:
-      Notes of what could not be checked and why; none so far.
+      Notes on what could not be checked, and why; none so far.
 
     Raises:
-      CheckError: the probe fails; the message names the cause and what to change.
+      CheckError: the probe fails; the message names the cause and the fix.
       ValueError, TypeError: the arguments of the check itself are wrong.
 
     Example:
@@ -73,7 +73,7 @@ def check_probe(
 def _check_attributes(subject):
     probe = subject.first
     if not isinstance(probe.group, str):
-        subject.fail(f"group is {probe.group!r}", "make it a text, the first part of the tags")
+        subject.fail(f"group is {probe.group!r}", "make it a string, the first part of the tags")
     if probe.every is not None and (
         not isinstance(probe.every, int) or isinstance(probe.every, bool) or probe.every < 1
     ):
@@ -81,7 +81,7 @@ def _check_attributes(subject):
 
 
 def _check_steps(subject, steps, tags):
-    """All parts in order, on every step."""
+    """All parts, in order."""
     names: dict[int, set[str]] = {}
     for step in steps:
         values = check_reading(subject, step)
@@ -98,9 +98,9 @@ def _check_names(subject, names):
         gone, new = names[first] - names[number], names[number] - names[first]
         if gone or new:
             subject.fail(
-                f"names differ: step {first} has {sorted(gone) or 'none'} that step {number} has "
-                f"not, and lacks {sorted(new) or 'none'}",
-                "use names that do not depend on the step's number or values (where it is meant, "
+                f"names differ: step {first} has {sorted(gone) or 'none'} that step {number} "
+                f"lacks, and lacks {sorted(new) or 'none'} that it has",
+                "use names that do not depend on the step's number or values (if intended, "
                 "skip=['names'])",
             )
 
@@ -119,5 +119,5 @@ def _check_written(subject, step, values, tags):
         if not found:
             subject.fail(
                 f"{tag} at step {step.number} is not in the event file as {numbers(value)}",
-                "give the same value to everyone who reads the step, and a name of its own",
+                "return the same value whenever the step is read, under a unique name",
             )

@@ -1,4 +1,4 @@
-"""What a probe reads off a step: values of the right types, the same each time, no change."""
+"""Checks of a probe's `read`: right types, repeatable values, an unchanged step."""
 
 import copy
 import dataclasses
@@ -15,7 +15,7 @@ from mlp_lab.testing.subject import Subject
 
 
 def check_reading(subject: Subject, step: Step) -> dict[str, Any]:
-    """A probe reads a step twice alike, and changes nothing of it; returns what it read."""
+    """Reads a step twice: the values agree and the step is unchanged. Returns the values."""
     probe, given = subject.first, writable(step)
     try:
         values = probe.read(given)
@@ -23,8 +23,7 @@ def check_reading(subject: Subject, step: Step) -> dict[str, Any]:
         rows = len(step.outputs) if step.outputs is not None else 0
         subject.fail(
             f"read fails at step {step.number}, a batch of {rows}: {reason(error)}",
-            "take sizes from the step's arrays, the last batch is smaller, and only what the "
-            "step has",
+            "use only what the step has, and take sizes from its arrays: the last batch is smaller",
             error,
         )
     _check_values(subject, values)
@@ -35,13 +34,13 @@ def check_reading(subject: Subject, step: Step) -> dict[str, Any]:
     if set(again) != set(kept) or any(unlike(again[n], kept[n], 0.0) for n in kept):
         subject.fail(
             f"read gives two results for one step, {step.number}",
-            "read from the step alone: no random numbers, no clock, no state from step to step",
+            "read only from the step: no random numbers, no clock, no state between steps",
         )
     return kept
 
 
 def writable(step: Step) -> Step:
-    """The step with arrays of its own, which can be written to."""
+    """A copy of the step with writable arrays of its own."""
     fields = {field.name: getattr(step, field.name) for field in dataclasses.fields(step)}
     return Step(
         **{
@@ -56,7 +55,7 @@ def writable(step: Step) -> Step:
 
 
 def _check_values(subject, values):
-    change = "return {name: number, array of numbers or text}"
+    change = "return {name: number, array of numbers or string}"
     if not isinstance(values, Mapping):
         subject.fail(f"read returns a {type(values).__name__}", change)
     for name, value in values.items():
@@ -67,10 +66,10 @@ def _check_values(subject, values):
         if tf.is_tensor(value) or isinstance(value, keras.Variable):
             subject.fail(
                 f"read returns a {type(value).__name__} as {name!r}",
-                "compute with NumPy: probes run beside the training, and not in its graph",
+                "compute with NumPy: probes run outside the training graph",
             )
         array = np.asarray(value)
-        # ml_dtypes' bfloat16 is of kind V, and a number.
+        # ml_dtypes' bfloat16 is a number, but its kind is V.
         if array.dtype.kind not in "biuf" and array.dtype.name != "bfloat16":
             subject.fail(f"read returns a {type(value).__name__} as {name!r}", change)
 
@@ -95,6 +94,6 @@ def _check_unchanged(subject, given, step):
             if not same:
                 where = f"step.{field.name}" + (f"[{name!r}]" if name else "")
                 subject.fail(
-                    f"read changes {where}, which belongs to the step and to the other probes",
-                    "copy before changing: np.array(...), and no operations in place (out=, +=)",
+                    f"read changes {where}, which other probes read too",
+                    "copy before changing, np.array(...), and avoid in-place operations (out=, +=)",
                 )

@@ -1,4 +1,4 @@
-"""A short training that a probe looks at: its steps, and what it writes in TensorBoard's files."""
+"""A short training run with a probe: its steps, and what TensorBoard's files contain."""
 
 import tempfile
 from pathlib import Path
@@ -22,7 +22,7 @@ _ROWS, _BATCH = 20, 8  # the last of three batches has 4
 
 
 def samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Random inputs [20, 4] and labels, for the model that is made where none is given."""
+    """Random inputs [20, 4] and labels for the default model."""
     inputs = rng.normal(size=(_ROWS, 4)).astype("float32")
     return inputs, rng.integers(0, CLASSES, _ROWS)
 
@@ -30,17 +30,17 @@ def samples(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
 def watched(
     subject: Subject, model: Any, inputs: Any, labels: Any
 ) -> tuple[list[Step], dict[str, dict[int, Any]]]:
-    """Trains for an epoch, with the probe looking at every step.
+    """Trains for one epoch with the probe reading every step.
 
     Args:
-      model: compiled, with the explicit step; None for a small one.
+      model: compiled, with the explicit step; None for a small MLP.
 
     Returns:
-      A copy of every step, and what was written: tag -> step -> number, or None for others.
+      A copy of every step, and the values written: tag -> step -> value (None if not a number).
     """
     probe, steps = subject.first, _Steps()
     with tempfile.TemporaryDirectory() as folder:
-        every, probe.every = probe.every, None  # at every step, for as long as it is checked
+        every, probe.every = probe.every, None  # every step, while it is checked
         try:
             board = TensorBoard(folder, histogram_every=1, probes=[probe])
             _train(subject, model or _small(), inputs, labels, [board], steps)
@@ -50,7 +50,7 @@ def watched(
 
 
 class _Steps:
-    """Keeps a copy of every step that it sees, before others see it."""
+    """An observer that copies every step before other observers see it."""
 
     def __init__(self):
         self.seen: list[Step] = []
@@ -67,7 +67,7 @@ class _Steps:
 
 
 class _Watch(keras.callbacks.Callback):
-    """Puts an observer in for one `fit`; it dismisses it."""
+    """Adds an observer for one `fit`, which removes it at the end."""
 
     any_steps_per_execution = True
 
@@ -81,7 +81,7 @@ class _Watch(keras.callbacks.Callback):
 
 def _small():
     model = MLP((6, 5), CLASSES, dropout=0.25)
-    # Eagerly: a program of three steps is not worth its tracing.
+    # Eagerly: tracing a graph for three steps takes longer.
     model.compile(
         keras.optimizers.SGD(0.1),
         losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -104,18 +104,18 @@ def _train(subject, model, inputs, labels, callbacks, steps):
     except Exception as error:
         if not steps.seen:
             raise
-        # The probe was run on steps that others may look at; tell which fault it is.
+        # A fault that the other checks know has a clearer message.
         for step in steps.seen:
             check_reading(subject, step)
         subject.fail(
             f"its values cannot be written: {reason(error)}",
-            "return numbers, arrays of numbers or texts",
+            "return numbers, arrays of numbers or strings",
             error,
         )
 
 
 def _tags(folder: Path) -> dict[str, dict[int, Any]]:
-    """Values in the event files of a folder: tag -> step -> number, or None for others."""
+    """Values in a folder's event files: tag -> step -> value (None if not a number)."""
     found: dict[str, dict[int, Any]] = {}
     for path in sorted(folder.glob("events.out.tfevents.*")):
         for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
