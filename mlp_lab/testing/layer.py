@@ -74,7 +74,7 @@ def check_layer(
 
 
 def _check_training(subject, batch, labels):
-    """In a small model, of which only the layer's own weights have to change."""
+    """In a small model, where only the layer's own weights have to change."""
     check_training(
         subject,
         lambda: Around(subject.another()),

@@ -28,9 +28,9 @@ def check_model(
     """Checks your own model, including its training step.
 
     It checks all that `mlp_lab.testing.check_layer` does; "training" also checks that eager
-    steps give the same weights as steps in a graph. The model is trained for 4 steps, of which
-    every second has a smaller batch. Your own training step must change every trainable
-    weight in them.
+    steps give the same weights as steps in a graph. The model is trained for 4 steps, every
+    second one with a smaller batch. A custom training step must change every trainable
+    weight in these steps.
 
     Args:
       model: an instance, which is built but otherwise unchanged; or a class or other callable
