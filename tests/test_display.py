@@ -30,8 +30,12 @@ from mlp_lab.display import Displayed, megabytes, short_form, shortened
 from mlp_lab.display.arrays import MOST_BINNED, Work, facts, histogram
 from mlp_lab.display.displayed import as_text
 from mlp_lab.display.html import as_html
+from mlp_lab.engine.replicas import Replicas
 from mlp_lab.engine.step import Step
+from mlp_lab.options.config import Config
 from mlp_lab.probes import summarize
+from mlp_lab.training import run
+from mlp_lab.training.setup import check, prepare
 
 
 def shown(value):
@@ -591,3 +595,28 @@ def test_large_values_are_not_looked_at():
 def test_the_lab_names_it():
     assert short_form(np.zeros((2, 3), "float32")) == "f32[2,3]"
     assert mlp_lab.display.Displayed is Displayed
+
+
+def test_a_setup_and_what_its_run_leaves(tmp_path):
+    config = Config(
+        dataset="mnist", data_source="sample", hidden_units=(4,), batch_size=1000, epochs=1,
+        log_dir=str(tmp_path), name="a", pictures_every=0, verbose="none", loss="mse",
+    )  # fmt: skip
+    setup = prepare(config, Replicas(tf.distribute.get_strategy()), lambda text: None)
+    assert "  model      mlp: MLP\n" in repr(setup)  # not built yet
+    lines = repr(check(setup)).splitlines()
+    assert lines[:5] == [
+        "Setup of mnist",
+        "  x_train    u8[7000,28,28]",
+        "  x_test     u8[2000,28,28]",
+        "  labels     one_hot, 10 classes",
+        f"  model      mlp: MLP, {785 * 4 + 5 * 10:,} parameters",
+    ]
+    assert "  loss       mse" in lines
+    result = run(config)
+    head, *rows = repr(result).splitlines()
+    assert head == "Result finished"
+    assert f"    val_loss                {result.history['val_loss'][-1]:.4g}" in rows
+    assert [row.split()[0] for row in rows[:4]] == ["path", "model", "epochs", "metrics"]
+    for shown in (setup, result):
+        assert table_heading(shown._repr_html_()).startswith(repr(shown).splitlines()[0])
