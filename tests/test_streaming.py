@@ -13,9 +13,9 @@ import tensorflow as tf
 from process import ROOT, environment, train
 
 import mlp_lab
+from mlp_lab.__main__ import main
 from mlp_lab.callbacks import Checkpoints, Stopped
 from mlp_lab.data import DATASETS, DataFault, load, open_rows, open_shards, write_shards
-from mlp_lab.data.__main__ import main
 from mlp_lab.data.catalogue import ARRAY_NAMES, IDX_STEMS
 from mlp_lab.data.csv_rows import csv_chunks
 from mlp_lab.data.pipeline import pieces
@@ -432,7 +432,7 @@ def write_csv(path, x, y, header=False):
 
 
 def convert(*arguments):
-    return main(["", "convert", *arguments])
+    return main(["mlp-lab", "convert", *arguments])
 
 
 def test_conversions_keep_the_rows(sample, tmp_path, capsys):
@@ -509,7 +509,7 @@ def test_conversion_answers_mistakes_in_one_line(sample, tmp_path, capsys):
         "rows_per_shard": [f"--from={source}", to, "--rows_per_shard=0"],
         "does not exist": [f"--from={tmp_path / 'none'}", to],
         "--test": [f"--from={tmp_path / 'a.csv'}", to],
-        "command convert": [f"--from={source}", to, "again"],
+        "unexpected argument 'again'": [f"--from={source}", to, "again"],
         "but 5,487,999 follow": [f"--from={source}", to, "--dataset=mnist"],
     }
     for words, arguments in cases.items():
@@ -524,10 +524,11 @@ def test_conversion_answers_mistakes_in_one_line(sample, tmp_path, capsys):
 
 
 def test_the_command_as_a_process(tmp_path):
-    for argument, status, words in (("--help", 0, "--rows_per_shard=N"), ("x", 2, "convert")):
-        done = train(argument, home=tmp_path, entry=("-m", "mlp_lab.data"))
-        assert done.returncode == status
-        assert words in done.stdout + done.stderr
+    for entry in ("train.py",), ("-m", "mlp_lab"):
+        for argument, status, words in (("--help", 0, "--rows_per_shard=N"), ("x", 2, "'x'")):
+            done = train("convert", argument, home=tmp_path, entry=entry)
+            assert done.returncode == status
+            assert words in done.stdout + done.stderr
 
 
 def test_a_run_on_shards(sample, tmp_path):
