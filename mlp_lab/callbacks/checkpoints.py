@@ -10,9 +10,9 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from mlp_lab.callbacks.checks import check_glass_box, finite_weights
 from mlp_lab.checkpoints import Store, collect, decode, encode, restore
 from mlp_lab.engine.replicas import Replicas
-from mlp_lab.models import GlassBox
 
 
 class Stopped(Exception):
@@ -122,11 +122,7 @@ class Checkpoints(keras.callbacks.Callback):
         return None if content is None else decode(content, "checkpoint of the chief")
 
     def on_train_begin(self, logs=None):
-        if not isinstance(self.model, GlassBox):
-            raise TypeError(
-                "Checkpoints: expected a subclass of mlp_lab.Model, or a model with the mix-in "
-                f"mlp_lab.GlassBox, got a {type(self.model).__name__}"
-            )
+        check_glass_box(self, self.model)
         if self._pending is not None:
             position = self._pending["position"]
             self.model.resume_at(position["epoch"], position["in_epoch"], position["order"])
@@ -157,7 +153,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._end_if_asked()
 
     def on_train_end(self, logs=None):
-        if self._delete and self._finite() and self._replicas.chief:
+        if self._delete and finite_weights(self.model) and self._replicas.chief:
             self.store.clear()
 
     def save(self) -> None:
@@ -190,7 +186,8 @@ class Checkpoints(keras.callbacks.Callback):
         self.seconds += self._saved_time - start
 
     def _due(self) -> bool:
-        if self.saved_step == self.step or not self._finite():
+        # The last good weights are not given up for bad ones.
+        if self.saved_step == self.step or not finite_weights(self.model):
             return False
         if self._steps is not None:
             return self.step // self._steps > self.saved_step // self._steps
@@ -198,13 +195,6 @@ class Checkpoints(keras.callbacks.Callback):
             return False
         # No worker's clock is another's.
         return self._replicas.any(time.monotonic() - self._saved_time >= self._interval)
-
-    def _finite(self) -> bool:
-        """Whether the weights are: the last good ones are not to be given up for bad ones."""
-        return all(
-            bool(tf.reduce_all(tf.math.is_finite(weight.value)))
-            for weight in self.model.trainable_weights
-        )
 
     def _end_if_asked(self) -> None:
         why = self._stop() if self._stop is not None else None

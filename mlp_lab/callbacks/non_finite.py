@@ -12,9 +12,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mlp_lab.callbacks.checks import check_glass_box, finite_weights
 from mlp_lab.engine.capture import weight_names
 from mlp_lab.engine.step import Step
-from mlp_lab.models import GlassBox
 
 # Between looks at the weights: at least so many seconds, and so many times what a look takes.
 _SECONDS = 0.5
@@ -121,11 +121,7 @@ class NonFinite(keras.callbacks.Callback):
     # As a Keras callback.
 
     def on_train_begin(self, logs=None):
-        if not isinstance(self.model, GlassBox):
-            raise TypeError(
-                "NonFinite: expected a subclass of mlp_lab.Model, or a model with the mix-in "
-                f"mlp_lab.GlassBox, got a {type(self.model).__name__}"
-            )
+        check_glass_box(self, self.model)
         self._loss = None
         self.model.guard = self
         self.model.observers.append(self)  # to be told when `fit` ends, by an error too
@@ -204,10 +200,7 @@ class NonFinite(keras.callbacks.Callback):
     def _finite(self) -> bool:
         if self._loss is not None and not math.isfinite(float(self._loss)):
             return False
-        return all(
-            bool(tf.reduce_all(tf.math.is_finite(weight.value)))
-            for weight in self.model.trainable_weights
-        )
+        return finite_weights(self.model)
 
     def _variables(self):
         return [*self.model.variables, *self.model.optimizer.variables]

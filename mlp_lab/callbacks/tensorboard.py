@@ -13,10 +13,10 @@ import keras
 import numpy as np
 
 from mlp_lab import probes as all_probes
+from mlp_lab.callbacks.checks import check_glass_box
 from mlp_lab.callbacks.cost import Cost
 from mlp_lab.callbacks.template import summary
 from mlp_lab.callbacks.worker import Worker
-from mlp_lab.models import GlassBox
 from mlp_lab.probes.base import Probe
 from mlp_lab.probes.statistics import Statistics, summarize
 from mlp_lab.schedules import Auto, Every, Never
@@ -104,16 +104,7 @@ class TensorBoard(keras.callbacks.Callback):
         Raises:
           TypeError: the model hides its training step.
         """
-        if not isinstance(model, GlassBox):
-            cls = type(model)
-            name, base = cls.__name__, cls.__bases__[0].__name__
-            if cls.__module__.startswith("keras."):
-                name, base = "Net", cls.__name__
-            raise TypeError(
-                "TensorBoard: expected a model with the explicit training step, got a "
-                f"{cls.__name__}, whose gradients nobody can see; write `class {name}"
-                f"(mlp_lab.GlassBox, keras.{base}):` in place of keras.{base}"
-            )
+        check_glass_box(self, model)
         super().set_model(model)
 
     # As a Keras callback.

@@ -10,7 +10,7 @@ import numpy as np
 
 from mlp_lab.data.catalogue import DatasetInfo
 from mlp_lab.data.faults import DataFault
-from mlp_lab.data.streams import open_regular, reason_of
+from mlp_lab.data.streams import open_regular, unreadable
 
 _ROWS_PER_CHUNK = 4096
 _BYTES_PER_CELL = 16
@@ -43,7 +43,7 @@ def csv_chunks(path: str | os.PathLike[str], info: DatasetInfo) -> Iterator[dict
             try:
                 line = file.readline(columns * _BYTES_PER_CELL)
             except OSError as error:
-                raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
+                raise unreadable(path, error) from error
             if number == 1 and line and not line.split(b",")[0].strip().isdigit():
                 first = 2
                 continue

@@ -15,7 +15,7 @@ from mlp_lab.data.idx import is_gzip, read_idx
 from mlp_lab.data.npz import check_dtype, read_npz
 from mlp_lab.data.rows import MEMORY_MB, Rows, open_rows
 from mlp_lab.data.shards import INDEX, open_shards
-from mlp_lab.data.streams import open_regular, reason_of
+from mlp_lab.data.streams import open_regular, unreadable
 
 _SHOWN_NAMES = 6
 
@@ -47,7 +47,7 @@ def find_files(path: Path, info: DatasetInfo) -> dict[str, Path]:
             return dict.fromkeys(ARRAY_NAMES, path)
         raise DataFault(path, "is neither a directory nor an .npz file") from None
     except (OSError, ValueError) as error:
-        raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
+        raise unreadable(path, error) from error
     if not names:
         raise DataFault(path, f"is an empty directory; expected {_expected(info)}")
     if INDEX in names:

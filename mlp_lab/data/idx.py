@@ -18,7 +18,7 @@ from typing import BinaryIO
 import numpy as np
 
 from mlp_lab.data.faults import DataFault
-from mlp_lab.data.streams import MAX_ARRAY_BYTES, open_regular, read_up_to, reason_of
+from mlp_lab.data.streams import MAX_ARRAY_BYTES, open_regular, read_up_to, unreadable
 
 UNSIGNED_BYTE = 0x08
 MAX_DIMS = 4
@@ -62,7 +62,7 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
         except (gzip.BadGzipFile, zlib.error) as error:
             raise DataFault(path, f"the gzip data is corrupt ({error})") from error
         except OSError as error:
-            raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
+            raise unreadable(path, error) from error
 
 
 def is_gzip(path: Path) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 
 from mlp_lab.data.catalogue import ARRAY_NAMES
 from mlp_lab.data.faults import DataFault
-from mlp_lab.data.streams import CHUNK_BYTES, MAX_ARRAY_BYTES, open_regular, read_up_to, reason_of
+from mlp_lab.data.streams import CHUNK_BYTES, MAX_ARRAY_BYTES, open_regular, read_up_to, unreadable
 
 HEADER_BYTES = 16 * 1024
 """More than the longest header numpy accepts (10,000 bytes)."""
@@ -74,7 +74,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
                 path, f"is not a readable .npz file ({str(error) or type(error).__name__})"
             ) from error
         except OSError as error:
-            raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
+            raise unreadable(path, error) from error
 
 
 class _InPieces:

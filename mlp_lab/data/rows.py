@@ -17,7 +17,7 @@ import numpy as np
 from mlp_lab.data.faults import DataFault
 from mlp_lab.data.idx import read_idx_header
 from mlp_lab.data.npz import HEADER_BYTES, read_npy_header
-from mlp_lab.data.streams import open_regular, read_up_to, reason_of
+from mlp_lab.data.streams import open_regular, read_up_to, unreadable
 
 MEMORY_MB = 1024
 """How many MB (of 10^6 bytes) of rows from files are held at once if nothing else is said."""
@@ -117,7 +117,7 @@ class RowFiles:
                 try:
                     count = os.preadv(file.fileno(), [view], place)
                 except OSError as error:
-                    raise DataFault(segment.path, f"cannot be read ({reason_of(error)})") from error
+                    raise unreadable(segment.path, error) from error
                 if not count:
                     raise DataFault(segment.path, "has become shorter since it was opened")
                 view, place = view[count:], place + count

@@ -27,7 +27,7 @@ import numpy as np
 
 from mlp_lab.data.faults import DataFault
 from mlp_lab.data.rows import MEMORY_MB, RowFiles, Rows, Segment, rows_of_block
-from mlp_lab.data.streams import open_regular, read_up_to, reason_of
+from mlp_lab.data.streams import open_regular, read_up_to, reason_of, unreadable
 
 INDEX = "index.json"
 ROWS_PER_SHARD = 131_072
@@ -75,7 +75,7 @@ def open_shards(path: str | os.PathLike[str], memory_mb: int = MEMORY_MB) -> Sha
         try:
             text = read_up_to(file.read, _MOST_INDEX_BYTES + 1)
         except OSError as error:
-            raise DataFault(index, f"cannot be read ({reason_of(error)})") from error
+            raise unreadable(index, error) from error
     if len(text) > _MOST_INDEX_BYTES:
         raise DataFault(index, f"is larger than the limit of {_MOST_INDEX_BYTES:,} bytes")
     try:

@@ -177,9 +177,7 @@ def _from_data_dir(
             f"{info.name}: the content of {path} is not the published set "
             f"({_rows_in_words(_rows(arrays))}); results are not comparable with published ones"
         )
-    # The npz found in a folder is worth naming; of four IDX files the folder is.
-    location = path if len(set(files.values())) > 1 else files["x_train"]
-    return _dataset(info, arrays, hashes, "data_dir", location, journal)
+    return _dataset(info, arrays, hashes, "data_dir", _location(files), journal)
 
 
 def _from_keras_cache(info: DatasetInfo, journal: _Journal) -> Dataset:
@@ -187,8 +185,8 @@ def _from_keras_cache(info: DatasetInfo, journal: _Journal) -> Dataset:
     first_fault: DataFault | None = None
     for home in keras_homes():
         files = cached_files(home, info)
-        paths = list(dict.fromkeys(files.values()))
-        location = paths[0] if len(paths) == 1 else home / info.cache_subdir
+        paths = dict.fromkeys(files.values())
+        location = _location(files)
         looked_in.append(location)
         missing = [path.name for path in paths if not os.path.lexists(path)]
         if len(missing) == len(paths):
@@ -214,9 +212,7 @@ def _from_installed(info: DatasetInfo, journal: _Journal) -> Dataset:
 
 def _from_download(info: DatasetInfo, journal: _Journal) -> Dataset:
     arrays, files = download(info, journal.note)
-    paths = list(dict.fromkeys(files.values()))
-    location = paths[0] if len(paths) == 1 else paths[0].parent
-    return _dataset(info, arrays, content_hashes(arrays), "download", location, journal)
+    return _dataset(info, arrays, content_hashes(arrays), "download", _location(files), journal)
 
 
 def _from_sample(info: DatasetInfo, journal: _Journal, reasons: str = "") -> Dataset:
@@ -280,6 +276,12 @@ def _dataset(
         notes=tuple(journal.lines),
     )
     return Dataset(info.name, **arrays, class_names=info.class_names, origin=origin)
+
+
+def _location(files: Mapping[str, Path]) -> Path:
+    """What to name as the place of a data set: its one file, or the folder of several."""
+    first = files[ARRAY_NAMES[0]]
+    return first if len(set(files.values())) == 1 else first.parent
 
 
 def _rows(arrays: Mapping[str, np.ndarray | Rows]) -> dict[str, int]:

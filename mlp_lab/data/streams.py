@@ -37,12 +37,17 @@ def open_regular(path: Path) -> BinaryIO:
     except (OSError, ValueError) as error:
         if isinstance(error, DataFault):
             raise
-        raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
+        raise unreadable(path, error) from error
 
 
 def reason_of(error: BaseException) -> str:
     """The operating system's words for an error, without its number and path."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def unreadable(path: Path, error: BaseException) -> DataFault:
+    """What to raise when the operating system cannot read a file."""
+    return DataFault(path, f"cannot be read ({reason_of(error)})")
 
 
 def read_up_to(read: Callable[[int], bytes], count: int) -> bytearray:
