@@ -1,7 +1,7 @@
-"""Arrays, in memory or in files, to pieces of one or more batches, as `tf.data` datasets.
+"""Makes `tf.data` datasets of arrays, in memory or in files, in pieces of one or more batches.
 
-Samples stay in the arrays' own type (uint8 pixels are scaled by the model, in the
-graph): an epoch moves a quarter of the bytes that float32 images would.
+Samples keep the arrays' own type (the model scales uint8 pixels, in the graph), so that an
+epoch moves a quarter of the bytes of float32 images.
 """
 
 import weakref
@@ -19,7 +19,7 @@ from mlp_lab.data.rows import Rows
 def one_hot(labels: Any, num_classes: int) -> Any:
     """Class indices [n] as rows [n, num_classes] float32: label 2 of 4 is [0, 0, 1, 0].
 
-    Of `Rows` they are made as the labels are read.
+    For `Rows`, the conversion happens when the labels are read.
     """
     if isinstance(labels, Rows):
         return labels.mapped(lambda some: one_hot(some, num_classes))
@@ -161,17 +161,17 @@ class _Pieces:
 
 
 def most_rows(arrays: Any, batch_size: int, shuffle: bool, piece_bytes: int) -> tuple[int, int]:
-    """What bounds pieces of these arrays.
+    """The limits on the size of pieces of these arrays.
 
     Args:
       arrays: as for `pieces`.
-      batch_size: likewise.
-      shuffle: likewise.
-      piece_bytes: most bytes of a piece of arrays in memory.
+      batch_size: as for `pieces`.
+      shuffle: as for `pieces`.
+      piece_bytes: most bytes in a piece of arrays in memory.
 
     Returns:
-      Rows that a piece may have; and rows of a run, of which pieces are parts: all, or where
-      rows from files pass a buffer, those in it.
+      The most rows that a piece may have, and the rows in a run, which no piece exceeds: the
+      rows in the buffer if rows from files pass through one, else all.
     """
     leaves = tf.nest.flatten(arrays)
     gather = Gather(leaves, batch_size, shuffle)
