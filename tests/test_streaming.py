@@ -83,7 +83,7 @@ def test_rows_are_those_in_memory(arrays, folder, kind):
         np.testing.assert_array_equal(rows.astype("float32")[5:9], array[5:9].astype("float32"))
         with pytest.raises(IndexError, match="below 9001"):
             rows[ROWS]
-        with pytest.raises(TypeError, match="rows a:b"):
+        with pytest.raises(TypeError, match="slice a:b"):
             rows[::2]
 
 
@@ -227,7 +227,7 @@ def test_what_rows_cannot_go_with_is_said(folder):
             model.fit(x, y, 100, **options)
     with pytest.raises(ValueError, match="rows from files"):
         model.predict(x, steps=3)
-    with pytest.raises(InputError, match=r"2 MB are too few .* 788 bytes; give at least 16"):
+    with pytest.raises(InputError, match=r"2 MB is too little .* 788 bytes; give at least 16"):
         pieces((x, y), 1000, shuffle=True)
 
 
@@ -400,7 +400,7 @@ def test_writing_is_all_or_nothing(arrays, tmp_path):
     (tmp_path / "mine").mkdir()
     refused(
         lambda: write_shards(tmp_path / "mine", {"train": chunks(x, y)}, overwrite=True),
-        "no folder of shards",
+        "not a folder of shards",
     )
 
 
@@ -557,6 +557,8 @@ def test_a_run_on_shards(sample, tmp_path):
     assert f"--data_dir: {path}: is damaged" in done.stderr
     config = Config(dataset="mnist", data_dir=str(target), data_memory_mb=1, batch_size=1000,
                     log_dir=str(tmp_path / "other"))  # fmt: skip
-    with pytest.raises(InputError, match="--data_memory_mb: 1 MB are too few for batches of 1000"):
+    with pytest.raises(
+        InputError, match="--data_memory_mb: 1 MB is too little for batches of 1000"
+    ):
         run(config)
     assert not (tmp_path / "other").exists()

@@ -27,14 +27,14 @@ class Origin:
     """Where the arrays of a `Dataset` came from.
 
     Attributes:
-      kind: the source that delivered: `"data_dir"`, `"keras_cache"`,
-        `"installed"`, `"download"` or `"sample"`.
-      location: file or folder that was read.
+      kind: the source that was used: `"data_dir"`, `"keras_cache"`, `"installed"`,
+        `"download"` or `"sample"`.
+      location: the file or folder that was read.
       sha256: per array name, the SHA-256 of its content (see `content_sha256`); empty for
         `Rows` of IDX and npy files, which are not read before training.
       published: whether all four arrays equal the full set as published.
       rows: number of images, `{"train": ..., "test": ...}`.
-      notes: what was said on the console on the way, one line each.
+      notes: what was printed on the console while loading, one line each.
     """
 
     kind: str
@@ -45,7 +45,7 @@ class Origin:
     notes: tuple[str, ...] = ()
 
     def as_record(self) -> dict[str, Any]:
-        """The same as a dictionary that `json.dumps` takes."""
+        """The same as a dictionary for `json.dumps`."""
         return {
             "kind": self.kind,
             "location": self.location,
@@ -64,8 +64,8 @@ class Dataset(Displayed):
       name: the name used in `--dataset`.
       x_train: uint8 [n, rows, columns], pixels from 0 (background) to 255.
       y_train: int32 [n], labels from 0 to `num_classes - 1`.
-      x_test: as `x_train`, of the test set.
-      y_test: as `y_train`, of the test set.
+      x_test: like `x_train`, for the test set.
+      y_test: like `y_train`, for the test set.
       class_names: one name per class, index = label.
       origin: where the arrays came from.
     """
@@ -82,7 +82,7 @@ class Dataset(Displayed):
         for name in ("x_train", "y_train", "x_test", "y_test"):
             array = getattr(self, name)
             if isinstance(array, np.ndarray):
-                # A view: the caller's own array keeps its flags.
+                # A view, so that the caller's own array stays writable.
                 array = array.view()
                 array.setflags(write=False)
                 object.__setattr__(self, name, array)
