@@ -96,3 +96,17 @@ def test_translation_says_the_same(kind):
     if kind == "links":
         both = [[link for link in found if not link.startswith("README")] for found in both]
     assert both[0] == both[1] != []
+
+
+def test_design_names_files_that_exist():
+    """A name without a folder is in the folder of the file before it."""
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    table = text[text.index("## Where is what") : text.index("## Rooms")]
+    cells = re.findall(r"^\|[^|]*\|(.*)\|$", table, re.MULTILINE)[2:]
+    assert len(cells) > 40
+    for cell in cells:
+        folder = ROOT
+        for name in re.findall(r"`([a-z_/]+(?:\.py|/))`", cell):
+            path = ROOT / name if "/" in name else folder / name
+            assert path.exists(), f"{name} in {cell}"
+            folder = path.parent
