@@ -52,15 +52,14 @@ WORK, STEPS = 1e10, (4, 256)
 class Fit:
     """`MLP.fit` on synthetic images; `seconds()` measures a step, after a first epoch."""
 
-    def __init__(self, hidden, batch, scope):
+    def __init__(self, hidden, batch, scope, most=STEPS[1]):
         import keras
         import numpy as np
 
         import mlp_lab
 
-        least, most = STEPS
         self.batch = batch
-        self.steps = min(max(int(WORK / Point(hidden, batch).work), least), most)
+        self.steps = min(max(int(WORK / Point(hidden, batch).work), STEPS[0]), most)
         random = np.random.default_rng(0)
         rows = self.steps * batch
         self.x = random.integers(0, 256, (rows, 28, 28), dtype=np.uint8)
@@ -84,8 +83,11 @@ class Fit:
         return statistics.median(b - a for a, b in itertools.pairwise(ends.times)) / self.steps
 
 
-def sum_seconds(strategy, size: int) -> float:
-    """Seconds of one sum of `size` bytes over all workers, divided so that values do not grow."""
+def sum_seconds(strategy, size: int, work: int) -> float:
+    """Of one sum over all workers of `size` bytes, divided so that numbers stay what they are.
+
+    Sums are repeated until about `work` bytes are summed.
+    """
     import tensorflow as tf
 
     def replica(vector):
@@ -101,8 +103,8 @@ def sum_seconds(strategy, size: int) -> float:
         return tf.while_loop(lambda i, _: i < times, once, [tf.constant(0), vector])[1]
 
     vector = tf.ones(size // 4)
-    # The same on all workers, which must make equally many calls.
-    times = tf.constant(max(int(2**23 / (size + 2**15)), 2))
+    # The same on all workers, who have to call as often.
+    times = tf.constant(max(int(work / (size + 2**15)), 2))
     found = []
     for _ in range(8):
         start = time.perf_counter()
@@ -119,14 +121,14 @@ def measure(options: argparse.Namespace) -> dict | None:
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     workers = strategy.num_replicas_in_sync
-    networks, batches, sizes = NETWORKS, BATCHES, SIZES
+    networks, batches, sizes, most, work = NETWORKS, BATCHES, SIZES, STEPS[1], 2**23
     if options.quick:
-        networks, batches, sizes = {"8": (8,)}, [EACH], SIZES[:4]
+        networks, batches, sizes, most, work = {"8": (8,)}, [EACH], SIZES[:4], 16, 2**19
     found: dict = {"workers": workers, "sum": {}, "networks": {}}
     fits = {
         name: {
-            "together": Fit(hidden, EACH * workers, strategy.scope()),
-            **{batch: Fit(hidden, batch, contextlib.nullcontext()) for batch in batches},
+            "together": Fit(hidden, EACH * workers, strategy.scope(), most),
+            **{batch: Fit(hidden, batch, contextlib.nullcontext(), most) for batch in batches},
         }
         for name, hidden in networks.items()
     }
@@ -134,7 +136,7 @@ def measure(options: argparse.Namespace) -> dict | None:
     times: dict = {}
     for r in range(options.rounds + 1):
         for size in sizes:
-            times.setdefault(size, []).append(sum_seconds(strategy, size))
+            times.setdefault(size, []).append(sum_seconds(strategy, size, work))
         for name, kinds in fits.items():
             for kind, fit in kinds.items():
                 replicas.any(False)  # all start at the same time
@@ -245,6 +247,7 @@ def main() -> int:
     parser.add_argument("--latency_us", type=float, help="of a message, to project with")
     parser.add_argument("--gigabits", type=float, help="per second, to project with")
     parser.add_argument("--quick", action="store_true", help="a trial: one small network")
+    parser.add_argument("--no_fits", action="store_true", help="do not try `fit` of stock Keras")
     parser.add_argument("--json", help="file for all that was measured")
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -268,6 +271,8 @@ def main() -> int:
     workers = start(2, [sys.executable, *sys.argv])
     if status := max(worker.wait() for worker in workers):
         return status
+    if options.no_fits:
+        return 0
     says = fits()
     print("\n| `fit` on two workers | how it went |\n|---|---|")
     for whose, line in says.items():
