@@ -84,7 +84,7 @@ class Fit:
 
 
 def sum_seconds(strategy, size: int, work: int) -> float:
-    """Of one sum over all workers of `size` bytes, divided so that numbers stay what they are.
+    """Seconds of one sum of `size` bytes over all workers, divided so that values do not grow.
 
     Sums are repeated until about `work` bytes are summed.
     """
@@ -103,7 +103,7 @@ def sum_seconds(strategy, size: int, work: int) -> float:
         return tf.while_loop(lambda i, _: i < times, once, [tf.constant(0), vector])[1]
 
     vector = tf.ones(size // 4)
-    # The same on all workers, who have to call as often.
+    # The same on all workers, which must make equally many calls.
     times = tf.constant(max(int(work / (size + 2**15)), 2))
     found = []
     for _ in range(8):
