@@ -1,12 +1,12 @@
-"""What `--deterministic` and saving cost.
+"""What `--deterministic` and saving checkpoints cost.
 
     python benchmarks/options.py --json options.json
 
-`train.py` trains the Fashion-MNIST tutorial's network with and without the option, as processes,
-in turns. What counts is the time from the end of the first epoch to the end of the last, which
-the event files tell, as a ratio to the run without it in the same round; the median is printed.
-Training waits while a checkpoint is saved: the time of each is taken where it is spent, in a
-`fit` of the same network with the callbacks that every run has. About six minutes on two cores.
+`train.py` trains the Fashion-MNIST network of the tutorial with and without the option, in turns,
+each run a process. What counts is the time from the end of the first epoch to the end of the last,
+taken from the event files, as a ratio to the run without the option in the same round; the median
+is printed. Training waits while a checkpoint is saved: this time is measured in a `fit` of the same
+network with the callbacks that every run has. Takes about six minutes on two cores.
 """
 
 import argparse
@@ -26,17 +26,17 @@ from environment import machine, versions  # noqa: E402
 
 PLAIN = ["--checkpoint_every=0", "--histogram_every=0", "--pictures_every=0"]
 HIDDEN, QUICK = (256, 128, 64, 32), (16,)
-# Name -> (what it is in the table, its flags).
+# Name -> (its name in the table, its flags).
 CONTESTANTS = {
     "plain": ("neither probes, pictures nor checkpoints", []),
     "deterministic": ("`--deterministic`", ["--deterministic"]),
 }
-# train.py's default: seconds from one checkpoint to the next.
+# The default of train.py: seconds from one checkpoint to the next.
 BETWEEN_CHECKPOINTS = 60
 
 
 def seconds(folder: Path) -> float:
-    """From the end of the first epoch of a run to the end of its last."""
+    """Seconds from the end of the first epoch of a run to the end of its last."""
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
     (path,) = (folder / "train").glob("events.out.tfevents.*")
@@ -50,7 +50,7 @@ def seconds(folder: Path) -> float:
 
 
 def train(name: str, folder: Path, epochs: int, flags_of_all: list[str]) -> float:
-    """Runs one contestant; its seconds per epoch."""
+    """Runs one contestant and returns its seconds per epoch."""
     command = [sys.executable, str(ROOT / "train.py"), f"--log_dir={folder}", f"--name={name}"]
     options = [*PLAIN, *CONTESTANTS[name][1]]
     flags = ["--overwrite", "--verbose=none", f"--epochs={epochs}", *options, *flags_of_all]
@@ -59,7 +59,7 @@ def train(name: str, folder: Path, epochs: int, flags_of_all: list[str]) -> floa
 
 
 def checkpoints(dataset, folder: Path, saves: int, hidden, jit: bool) -> list[float]:
-    """Seconds of each of so many checkpoints, one an epoch."""
+    """Seconds that each checkpoint takes, one per epoch."""
     import keras
 
     from mlp_lab import MLP, callbacks
@@ -116,7 +116,7 @@ def main() -> int:
         saves = checkpoints(dataset, Path(folder), epochs, hidden, not options.quick)
 
     print(f"Seconds per epoch of {rows:,} rows, {rounds} runs of {epochs} epochs\n")
-    print("| run | median s | least s | ratio to plain |\n|---|---|---|---|")
+    print("| run | median s | min s | ratio to plain |\n|---|---|---|---|")
     results = {}
     for name, (says, _) in CONTESTANTS.items():
         pairs = zip(times[name], times["plain"], strict=True)

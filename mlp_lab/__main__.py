@@ -1,44 +1,35 @@
-"""The command line: reads the flags, builds the config, runs it."""
+"""The command line: finds the command, reads its flags, and runs it."""
 
 import os
 import sys
 from collections.abc import Sequence
 
-from mlp_lab import __version__
-from mlp_lab.errors import InputError, Interrupted, RunError, WorkerLost
+from mlp_lab import __version__, commands
+from mlp_lab.errors import InputError, Interrupted, RunError, WorkerLost, near_miss
 from mlp_lab.options import flags
-from mlp_lab.quiet import quiet_import
+from mlp_lab.options.help import help_text, paragraphs
+
+_DEFAULT = "train"
+_HELP = ("--help", "-h", "-help", "--helpshort", "--helpfull")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line.
 
     Args:
-      argv: program name and arguments; by default those of this process.
+      argv: program name, then a command and its flags; flags alone are for `train`. By
+        default those of this process.
 
     Returns:
-      The exit status: 0; 1 for a run that diverged or could not go on; 2 for input that
+      The exit status: 0; 1 for a run that diverged or could not continue; 2 for input that
       cannot be used, which one line on standard error explains; 130 for a run interrupted
       by Ctrl-C, 143 by SIGTERM.
     """
     program, *arguments = sys.argv if argv is None else argv
     program = os.path.basename(program)
     program = "python -m mlp_lab" if program == "__main__.py" else program
-    for argument in arguments:
-        if argument in ("--help", "-h", "-help", "--helpshort", "--helpfull"):
-            print(flags.help_text(program), end="")
-            return 0
-        if argument == "--version":
-            print(f"mlp_lab {__version__}")
-            return 0
-    # module:Class is looked for in the current folder too, as `python -m` does.
-    sys.path.append(os.getcwd())
     try:
-        config = flags.parse(arguments)
-        # Imported late: --help and mistyped flags must not wait for TensorFlow.
-        with quiet_import():
-            from mlp_lab.training.run import run
-        return 0 if run(config).finished else 1
+        return _run(program, arguments)
     except Interrupted as interruption:
         print(f"{program}: {interruption}", file=sys.stderr)
         return 128 + interruption.signum
@@ -46,8 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{program}: error: {error}", file=sys.stderr)
         sys.stdout.flush()
         sys.stderr.flush()
-        # All is written. TensorFlow would wait, as it is taken down, for the collective
-        # operations that were given up, and whoever is to start the worker again for the end.
+        # Everything is written. At a normal exit TensorFlow would wait for the collective
+        # operations that were given up, and whoever restarts the worker would wait for that.
         os._exit(1)
     except RunError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
@@ -58,6 +49,48 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"{program}: error: {error}", file=sys.stderr)
         return 2
+
+
+def _run(program: str, arguments: list[str]) -> int:
+    named = bool(arguments) and not arguments[0].startswith("-")
+    name, rest = (arguments[0], arguments[1:]) if named else (_DEFAULT, arguments)
+    command = _command(name)
+    for argument in rest:
+        if argument in _HELP:
+            print(_help(program, command, name if named else None), end="")
+            return 0
+        if argument == "--version":
+            print(f"mlp_lab {__version__}")
+            return 0
+    # module:Class is also looked for in the current folder, as `python -m` does.
+    sys.path.append(os.getcwd())
+    return command.run(flags.parse(rest, command.options))
+
+
+def _command(name: str) -> commands.Command:
+    known = commands.names()
+    if name not in known:
+        raise InputError(
+            "",
+            f"no such command {name!r}{near_miss(name, known)}; the commands are "
+            f"{', '.join(known)}, and every flag is written --name=value",
+        )
+    return commands.load(name)
+
+
+def _help(program: str, command: commands.Command, name: str | None) -> str:
+    """The command's usage and flags; without a name the list of commands too."""
+    typed = f"python {program}" if program.endswith(".py") else program
+    parts = [
+        f"usage: {typed} {name or '[COMMAND]'} [--flagfile=PATH] [--FLAG=VALUE ...]",
+        command.usage.replace("{program}", typed).rstrip(),
+    ]
+    if name is None:
+        rows = {other: commands.load(other).summary for other in commands.names()}
+        parts.append(
+            f"Commands, each with its own --help; without one, {_DEFAULT}:\n\n{paragraphs(rows)}"
+        )
+    return "\n\n".join([*parts, help_text(command.options)]) + "\n"
 
 
 if __name__ == "__main__":

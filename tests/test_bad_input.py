@@ -78,18 +78,18 @@ FLAGS = {
     "--flagfile=missing.flags": ["--flagfile", "cannot be read", "missing.flags"],
     "--flagfile": ["--flagfile", "needs a value"],
     "epochs=3": ["unexpected argument 'epochs=3'", "--name=value"],
-    "--data_dir=": ["--data_dir", "not empty"],
+    "--data_dir=": ["--data_dir", "non-empty"],
     "--data_memory_mb=0": ["--data_memory_mb", "at least 1", "got 0"],
     "--optimizer=adam(beta_1={[]: 1})": ["--optimizer", "unhashable", "name=value"],
     f"--optimizer=adam(beta_1={'-' * 9000}1)": ["--optimizer", "cannot read the arguments"],
     f"--optimizer=adam(beta_1=1{'+1' * 9000})": ["--optimizer", "cannot read the arguments"],
-    "--probe_layers=a{99999999999999999999}": ["--probe_layers", "no regular expression"],
-    f"--probe_layers={'(' * 5000}": ["--probe_layers", "no regular expression"],
-    "--probe_layers=[[a]": ["--probe_layers", "no regular expression", "nested set"],
+    "--probe_layers=a{99999999999999999999}": ["--probe_layers", "not a valid regular expression"],
+    f"--probe_layers={'(' * 5000}": ["--probe_layers", "not a valid regular expression"],
+    "--probe_layers=[[a]": ["--probe_layers", "not a valid regular expression", "nested set"],
     f"--checkpoint_every={'9' * 5000}": ["--checkpoint_every", "expected a number of steps"],
     f"--epochs={2**31}": ["--epochs", "from 1 to 2147483647", f"got {2**31}"],
     f"--hidden_units={2**31}": ["--hidden_units", "expected whole numbers"],
-    "--log_dir=~nobody-of-this-name/logs": ["--log_dir", "home '~nobody-of-this-name'"],
+    "--log_dir=~nobody-of-this-name/logs": ["--log_dir", "no home folder '~nobody-of-this-name'"],
     "--log_dir=a\n--overwrite": ["--log_dir", "without line breaks", r"'a\n--overwrite'"],
     "--log_dir=\udcff": ["--log_dir", "broken characters", r"'\udcff'"],
     "--data_dir=a ": ["--data_dir", "spaces around it", "'a '"],
@@ -116,6 +116,21 @@ def test_flag_errors_and_help_do_not_load_tensorflow(tmp_path):
         assert done.returncode == status, done.stderr
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("trian", "no such command 'trian' (did you mean 'train'?); the commands are convert, "),
+        ("epochs=3", "no such command 'epochs=3'; the commands are convert, "),
+    ],
+)
+def test_first_word_that_is_no_command(word, said, tmp_path):
+    done = train(word, "--epochs=1", home=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"train.py: error: {said}")
+    assert line.endswith("and every flag is written --name=value")
+
+
 def test_options_that_exclude_each_other(tmp_path):
     assert "--jit_compile" in refuse(tmp_path, "--run_eagerly", "--jit_compile")
     line = refuse(tmp_path, "--data_dir=x", "--data_source=download")
@@ -131,7 +146,7 @@ def test_flagfile_with_a_mistake(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"--epochs=\xff\xfe", "is no text"),
+        (b"--epochs=\xff\xfe", "is not text"),
         (b"--flagfile=wrong.flags", "does one name itself?"),
         (b"--log_dir=a\0b", r"without line breaks, control characters"),
         (b"--flagfile=a\0b", "embedded null byte"),
@@ -335,7 +350,7 @@ PARTS = {
     ),
     ("--loss=keras.losses:CategoricalCrossentropy",): ("loss", ["does not fit integer labels"]),
     ("--loss=sparse_categorical_crossentropy",): ("metrics", ["takes one_hot labels"]),
-    ("--nofrom_logits",): ("from_logits", ["no probabilities", "softmax"]),
+    ("--nofrom_logits",): ("from_logits", ["not probabilities", "softmax"]),
     ("--model=mlp(output_activation='softmax')",): ("from_logits", ["--nofrom_logits"]),
     ("--metrics=mine:Plain",): ("metrics", ["keras.metrics.Metric"]),
     ("--metrics=mine:Vector",): ("metrics", ["a dict of numbers", "shape (3,)"]),

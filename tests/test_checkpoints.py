@@ -287,7 +287,9 @@ def test_intervals_that_are_none(every, tmp_path):
 def test_a_plain_keras_model_is_refused(tmp_path):
     model = keras.Sequential([keras.layers.Dense(CLASSES)])
     model.compile("sgd", "mse")
-    with pytest.raises(TypeError, match=r"mix-in mlp_lab\.GlassBox, got a Sequential"):
+    with pytest.raises(
+        TypeError, match=r"Checkpoints: .*got a Sequential, .*\(mlp_lab\.GlassBox, keras\.S"
+    ):
         model.fit(*data(), verbose=0, callbacks=[Checkpoints(tmp_path)])
 
 
@@ -327,5 +329,5 @@ def test_file_with_the_right_checksum_that_write_did_not_make(header, tmp_path):
     rest = len(header).to_bytes(8, "little") + header
     content = b"mlp_lab\x01" + hashlib.sha256(rest).digest() + rest
     (tmp_path / "step-000000000001.ckpt").write_bytes(content)
-    with pytest.raises(CheckpointError, match="no checkpoint of this version"):
+    with pytest.raises(CheckpointError, match="not a checkpoint of this version"):
         Store(tmp_path, say=lambda _: None).load()

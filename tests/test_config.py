@@ -7,9 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from process import ROOT
 
+import mlp_lab.config
+import mlp_lab.data.__main__
+import mlp_lab.flags
+from mlp_lab import commands
+from mlp_lab.__main__ import main
 from mlp_lab.errors import InputError
 from mlp_lab.options import flags
 from mlp_lab.options.config import Config
+from mlp_lab.options.option import flag_name
 
 OPTIONS = {
     "dataset": st.sampled_from(["mnist", "fashion_mnist"]),
@@ -96,8 +102,36 @@ def test_config_checks_like_the_flags():
         Config().epochs = 2
 
 
-def test_every_flag_is_in_the_help():
-    text = flags.help_text("train.py")
-    for field in dataclasses.fields(Config):
-        assert f"--{field.name}=" in text or f"--[no]{field.name}\n" in text
+@pytest.mark.parametrize("name", commands.names())
+def test_every_flag_of_a_command_is_in_its_help(name, capsys):
+    assert main(["mlp-lab", name, "--help"]) == 0
+    text = capsys.readouterr().out
+    for field in dataclasses.fields(commands.load(name).options):
+        flag = flag_name(field)
+        assert f"  --{flag}=" in text or f"  --[no]{flag}\n" in text
     assert max(len(line) for line in text.splitlines()) <= 100
+    assert "{program}" not in text
+
+
+def test_help_without_a_command_is_that_of_train_and_lists_the_commands(capsys):
+    assert main(["mlp-lab", "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "--epochs=N" in text
+    for name in commands.names():
+        assert f"  {name}\n      {commands.load(name).summary}\n" in text
+
+
+def test_train_is_the_command_of_flags_alone(capsys):
+    assert main(["mlp-lab", "--epochs=0"]) == main(["mlp-lab", "train", "--epochs=0"]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert (
+        first
+        == second
+        == ("mlp-lab: error: --epochs: expected a whole number of at least 1, got 0")
+    )
+
+
+def test_programs_written_for_the_old_places_still_import():
+    assert mlp_lab.config.Config is Config
+    assert mlp_lab.flags.parse is flags.parse
+    assert mlp_lab.data.__main__.main(["x", "convert", "--help"]) == 0

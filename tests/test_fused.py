@@ -11,8 +11,8 @@ from covering import thinned
 import mlp_lab
 from mlp_lab import losses, metrics
 from mlp_lab.callbacks import TensorBoard
+from mlp_lab.engine import compilation
 from mlp_lab.engine.inputs import wants_every_batch
-from mlp_lab.models import fused
 
 ROWS, CLASSES = 100, 3
 
@@ -250,7 +250,7 @@ def test_auto_compiles_with_xla_where_it_pays_and_can(monkeypatch):
             return super().train_step(data)
 
     def choice(cls=Net, steps=26):
-        monkeypatch.setattr(fused, "_STEPS_WORTH_XLA", steps)
+        monkeypatch.setattr(compilation, "_STEPS_WORTH_XLA", steps)
         used.clear()
         model = cls((6,), CLASSES)
         model.compile("sgd", losses.SparseCategoricalCrossentropy(from_logits=True))

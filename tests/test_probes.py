@@ -278,7 +278,7 @@ def test_layers_are_chosen_by_a_regular_expression(tmp_path):
     tags = set(events.read(tmp_path / "train"))
     assert {"weights/hidden_2/kernel", "gradients/outputs/norm", "gradients/global_norm"} <= tags
     assert not [tag for tag in tags if "hidden_1" in tag]
-    with pytest.raises(ValueError, match="no regular expression"):
+    with pytest.raises(ValueError, match="not a valid regular expression"):
         TensorBoard(tmp_path, layers="(")
 
 

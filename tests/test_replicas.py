@@ -168,7 +168,7 @@ def test_killed_worker(killed, tmp_path, undisturbed):
     assert running[1 - killed].returncode == 1
     last = err.splitlines()[-1]
     assert last.startswith("train.py: error: another worker has ended"), err
-    assert "start the same command with --resume on every worker to go on from step " in last
+    assert "start the same command with --resume on every worker to resume from step " in last
     assert "Traceback" not in err
     running[killed].communicate()
     ended(workers(tmp_path, "broken", *LONG))  # the same command
@@ -211,7 +211,7 @@ def test_signal_to_one_worker_stops_all(tmp_path, undisturbed):
     running = until_a_checkpoint(tmp_path, "asked")
     running[1].send_signal(signal.SIGTERM)
     found = ended(running, 128 + signal.SIGTERM)
-    assert all("interrupted, and saved; to go on: " in err for _, err in found)
+    assert all("interrupted, and saved; to resume: " in err for _, err in found)
     ended(workers(tmp_path, "asked", *LONG))
     assert_same_bits(outcome(tmp_path, "asked"), undisturbed)
 
@@ -235,7 +235,7 @@ TASK = {"type": "worker", "index": 1}
     ("given", "what"),
     [
         (None, "is not set"),
-        ("{", "is no JSON"),
+        ("{", "is not JSON"),
         ({"cluster": CLUSTER}, 'needs "cluster" and "task"'),
         ([], 'needs "cluster" and "task"'),
         ({"cluster": {"ps": ["a:1"]}, "task": TASK}, "has 'ps' in its cluster"),
@@ -282,7 +282,7 @@ def test_what_strategies_exclude(options, what):
 def test_one_device_is_not_several(tmp_path):
     done = train("--strategy=mirrored", "--data_source=sample", home=tmp_path)
     assert done.returncode == 2
-    assert "--strategy: mirrored needs several GPUs, this machine has " in done.stderr
+    assert "--strategy: mirrored needs several GPUs, this machine has only " in done.stderr
 
 
 class Numbers(Replicas):

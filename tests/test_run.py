@@ -196,9 +196,10 @@ def test_entries_show_the_same_help(entry, home):
     done = train("--help", home=home, entry=entry)
     assert done.returncode == 0
     usage, _, rest = done.stdout.partition("\n")
-    name = "python -m mlp_lab" if entry[0] == "-m" else Path(entry[-1]).name
-    assert usage == f"usage: {name} [--flagfile=PATH] [--FLAG=VALUE ...]"
-    assert rest == train("--help", home=home).stdout.partition("\n")[2]
+    name = {"-m": "python -m mlp_lab", "train.py": "python train.py"}.get(entry[0], "mlp-lab")
+    assert usage == f"usage: {name} [COMMAND] [--flagfile=PATH] [--FLAG=VALUE ...]"
+    shown = train("--help", home=home).stdout.partition("\n")[2]
+    assert rest == shown.replace("  python train.py ", f"  {name} ")
     for flag in ("--dataset=CHOICE", "--learning_rate=RATE", "--[no]shuffle", "--flagfile=PATH"):
         assert flag in rest
     assert train("--version", home=home, entry=entry).stdout == f"mlp_lab {mlp_lab.__version__}\n"
@@ -344,7 +345,7 @@ def test_interrupted_run_is_recorded(home, logs):
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert stderr.startswith("train.py: interrupted, and saved; to go on: ")
+    assert stderr.startswith("train.py: interrupted, and saved; to resume: ")
     assert stderr.count("\n") == 1
     assert record(logs / "interrupted")["status"] == "interrupted"
 

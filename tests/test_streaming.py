@@ -14,9 +14,9 @@ from covering import slow_but
 from process import ROOT, environment, train
 
 import mlp_lab
+from mlp_lab.__main__ import main
 from mlp_lab.callbacks import Checkpoints, Stopped
 from mlp_lab.data import DATASETS, DataFault, load, open_rows, open_shards, write_shards
-from mlp_lab.data.__main__ import main
 from mlp_lab.data.catalogue import ARRAY_NAMES, IDX_STEMS
 from mlp_lab.data.csv_rows import csv_chunks
 from mlp_lab.data.pipeline import pieces
@@ -84,7 +84,7 @@ def test_rows_are_those_in_memory(arrays, folder, kind):
         np.testing.assert_array_equal(rows.astype("float32")[5:9], array[5:9].astype("float32"))
         with pytest.raises(IndexError, match="below 9001"):
             rows[ROWS]
-        with pytest.raises(TypeError, match="rows a:b"):
+        with pytest.raises(TypeError, match="slice a:b"):
             rows[::2]
 
 
@@ -228,7 +228,7 @@ def test_what_rows_cannot_go_with_is_said(folder):
             model.fit(x, y, 100, **options)
     with pytest.raises(ValueError, match="rows from files"):
         model.predict(x, steps=3)
-    with pytest.raises(InputError, match=r"2 MB are too few .* 788 bytes; give at least 16"):
+    with pytest.raises(InputError, match=r"2 MB is too little .* 788 bytes; give at least 16"):
         pieces((x, y), 1000, shuffle=True)
 
 
@@ -401,7 +401,7 @@ def test_writing_is_all_or_nothing(arrays, tmp_path):
     (tmp_path / "mine").mkdir()
     refused(
         lambda: write_shards(tmp_path / "mine", {"train": chunks(x, y)}, overwrite=True),
-        "no folder of shards",
+        "not a folder of shards",
     )
 
 
@@ -433,7 +433,7 @@ def write_csv(path, x, y, header=False):
 
 
 def convert(*arguments):
-    return main(["", "convert", *arguments])
+    return main(["mlp-lab", "convert", *arguments])
 
 
 def test_conversions_keep_the_rows(sample, tmp_path, capsys):
@@ -510,7 +510,7 @@ def test_conversion_answers_mistakes_in_one_line(sample, tmp_path, capsys):
         "rows_per_shard": [f"--from={source}", to, "--rows_per_shard=0"],
         "does not exist": [f"--from={tmp_path / 'none'}", to],
         "--test": [f"--from={tmp_path / 'a.csv'}", to],
-        "command convert": [f"--from={source}", to, "again"],
+        "unexpected argument 'again'": [f"--from={source}", to, "again"],
         "but 5,487,999 follow": [f"--from={source}", to, "--dataset=mnist"],
     }
     for words, arguments in cases.items():
@@ -525,10 +525,11 @@ def test_conversion_answers_mistakes_in_one_line(sample, tmp_path, capsys):
 
 
 def test_the_command_as_a_process(tmp_path):
-    for argument, status, words in (("--help", 0, "--rows_per_shard=N"), ("x", 2, "convert")):
-        done = train(argument, home=tmp_path, entry=("-m", "mlp_lab.data"))
-        assert done.returncode == status
-        assert words in done.stdout + done.stderr
+    for entry in ("train.py",), ("-m", "mlp_lab"):
+        for argument, status, words in (("--help", 0, "--rows_per_shard=N"), ("x", 2, "'x'")):
+            done = train("convert", argument, home=tmp_path, entry=entry)
+            assert done.returncode == status
+            assert words in done.stdout + done.stderr
 
 
 def test_a_run_on_shards(sample, tmp_path):
@@ -557,6 +558,8 @@ def test_a_run_on_shards(sample, tmp_path):
     assert f"--data_dir: {path}: is damaged" in done.stderr
     config = Config(dataset="mnist", data_dir=str(target), data_memory_mb=1, batch_size=1000,
                     log_dir=str(tmp_path / "other"))  # fmt: skip
-    with pytest.raises(InputError, match="--data_memory_mb: 1 MB are too few for batches of 1000"):
+    with pytest.raises(
+        InputError, match="--data_memory_mb: 1 MB is too little for batches of 1000"
+    ):
         run(config)
     assert not (tmp_path / "other").exists()

@@ -64,7 +64,7 @@ def test_signal_saves_and_says_how_to_go_on(number, home, undisturbed):
     _, err = end(process, 128 + number)
     command = f"--flagfile={folder}/flags.txt --name={name} --resume"
     assert err.splitlines()[-1].endswith(
-        f"interrupted, and saved; to go on: python train.py {command}"
+        f"interrupted, and saved; to resume: python train.py {command}"
     )
     record = json.loads((folder / "run.json").read_text())
     assert record["status"] == "interrupted"
@@ -153,6 +153,6 @@ def test_folder_removed(tmp_path):
     _, err = end(process, 1)
     assert f"the run '{folder}' has stopped: " in err.splitlines()[-1]
     assert "No such file or directory" in err or "was removed" in err
-    assert err.splitlines()[-1].endswith("; there is no checkpoint to go on from")
+    assert err.splitlines()[-1].endswith("; there is no checkpoint to resume from")
     assert "Traceback" not in err
     assert Store(tmp_path / "elsewhere" / "checkpoints", say=pytest.fail).load() is not None

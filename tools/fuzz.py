@@ -1,16 +1,17 @@
-"""Fuzzes the readers of files and the flags for a time, and counts.
+"""Fuzzes the readers of files and the flags for some time, and counts the inputs.
 
     python tools/fuzz.py --target=npz --seconds=300
     python tools/fuzz.py --target=idx --seconds=600 --atheris
 
-The targets are those of tests/fuzzing.py; each input must be taken, or refused by the project's
-own error in one line, and nothing may be written elsewhere. By default hypothesis makes the
-inputs, with another seed in every round. With --atheris (pip install atheris, for idx, npz and
-flags) the coverage of mlp_lab guides them, and an input that takes ten seconds or a gigabyte ends
-it with an error.
+The targets are those of tests/fuzzing.py. Each input must be accepted, or refused with the
+project's own error in one line, and nothing may be written elsewhere. By default, hypothesis
+makes the inputs, with a new seed in every round. With --atheris (pip install atheris; for idx,
+npz and flags) the coverage of mlp_lab guides them, and an input that takes ten seconds or a
+gigabyte ends the run with an error.
 
-Prints how many inputs were tried, taken and refused, the slowest, and the most memory: traced by
-Python, or with --atheris the process' own. The exit status is not 0 if anything was found.
+Prints how many inputs were tried, accepted and refused, the slowest time, and the most memory:
+traced by Python or, with --atheris, that of the process. The exit status is not 0 if anything
+was found.
 """
 
 import argparse
@@ -36,7 +37,7 @@ MOST_SECONDS, MOST_MIB = 10, 1024
 
 
 class Counts:
-    """What came of the inputs so far."""
+    """The results of the inputs so far."""
 
     def __init__(self, target: Any):
         self._target = target
@@ -50,7 +51,7 @@ class Counts:
         self.slowest = max(self.slowest, time.monotonic() - began)
 
     def report(self, name: str, by: str, seconds: float, mib: float) -> str:
-        """A row of a table, and what it was measured with."""
+        """A row of a table, and the versions it was measured with."""
         taken, refused = self.found[True], self.found[False]
         python = f"Python {platform.python_version()}"
         made = f"{by} {importlib.metadata.version(by)}, {python}, {datetime.date.today()}"
@@ -96,7 +97,7 @@ def by_hypothesis(name: str, seconds: float) -> int:
 
 
 def by_atheris(name: str, seconds: float) -> int:
-    """Has atheris make the inputs; an error ends the process with its own report."""
+    """Tries inputs made by atheris; on an error it ends the process with its own report."""
     import atheris
 
     with atheris.instrument_imports(include=["mlp_lab"]):
@@ -111,7 +112,7 @@ def by_atheris(name: str, seconds: float) -> int:
         if time.monotonic() - began > seconds:
             most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
             print(counts.report(name, "atheris", time.monotonic() - began, most), flush=True)
-            os._exit(0)  # libFuzzer has no other end
+            os._exit(0)  # libFuzzer has no other way to end
 
     with tempfile.TemporaryDirectory() as corpus:
         for number, seed in enumerate(target.seeds):

@@ -1,14 +1,14 @@
-"""Kills training processes at random moments and has them go on, many times.
+"""Kills training processes at random moments and resumes them, many times.
 
     python tools/kills.py --kills=200
 
-Each run of `train.py` is killed with SIGKILL at a random moment, from the start of its process
-to its end, then resumed as it says, and compared with one that was never disturbed: weights,
-optimizer state, history and every record in TensorBoard but those of time have to be equal, bit
-for bit. Half of the moments are drawn from a run's whole length; the others are aimed at what takes
-too little of it to be hit by chance: the first files, the writing of a checkpoint, the model's
-file. Prints where the kills fell. The long form of `tests/test_survival.py`; about half an
-hour on two cores.
+Each run of `train.py` is killed with SIGKILL at a random moment between the start and the end of
+its process, resumed with the command that it prints, and compared with a run that was not
+killed. Weights, optimizer state, history and every record in TensorBoard, except those of time,
+must be equal, bit for bit. Half of the moments are drawn from a run's whole length; the others
+are aimed at what is too short to be hit by chance: the first files, the writing of a checkpoint,
+the model's file. Prints where the kills fell. This is the long form of `tests/test_survival.py`
+and takes about half an hour on two cores.
 """
 
 import argparse
@@ -31,13 +31,13 @@ from killing import assert_same, end, kill_and_resume, later, outcome, start  # 
 
 
 def aimed(chosen: random.Random, seconds: float) -> Callable[[Path], bool]:
-    """A moment to kill a run at that takes so many seconds."""
+    """The moment at which to kill a run that takes this many seconds."""
     aims = ["any moment"] * 5 + ["a checkpoint"] * 3 + ["run.lock", "model.keras"]
     aim = chosen.choice(aims)
     if aim == "any moment":
         return later(chosen.uniform(0, seconds))
     if aim == "a checkpoint":
-        return _being_written(chosen.randint(1, 5))  # it makes a few more
+        return _being_written(chosen.randint(1, 5))  # a run writes a few more
     since: list[float] = []
     delay = chosen.uniform(0, 0.1)
 
@@ -61,10 +61,10 @@ def _being_written(number: int) -> Callable[[Path], bool]:
 
 
 def main() -> int:
-    """Kills, compares, prints; status 1 if a run ended otherwise."""
+    """Kills, compares and prints; returns status 1 if a run ended differently."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--kills", type=int, default=200, help="runs to kill (default: 200)")
-    parser.add_argument("--seed", type=int, default=0, help="of the moments (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the moments (default: 0)")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time (default: 2)")
     options = parser.parse_args()
     found: collections.Counter[str] = collections.Counter()
@@ -73,7 +73,7 @@ def main() -> int:
         home = Path(folder)
         began = time.monotonic()
         end(start(home, "undisturbed"))
-        # Beside others a run takes longer: moments up to the end of those too.
+        # Runs in parallel take longer; the moments cover them up to their end.
         seconds = (time.monotonic() - began) * min(options.jobs, 2)
         expected = outcome(home, "undisturbed")
 

@@ -2,13 +2,12 @@
 
     python tools/make_sample.py --data_dir=FOLDER
 
-FOLDER holds `mnist/` and `fashion_mnist/`, each in a form that `--data_dir` of
-mlp_lab accepts. The sample has the first 700 images of each class of the
-published training set and the first 200 of each class of the test set, in the
-published order, and is written in Keras' npz layout. With the same zlib the files
-are the same byte for byte: names, order, time stamps and compression are fixed.
+FOLDER holds `mnist/` and `fashion_mnist/`, each in a form that `--data_dir` accepts. The
+sample has the first 700 images of each class of the published training set and the first 200 of
+each class of the test set, in the published order, in Keras' npz layout. With the same zlib, the
+files are the same byte for byte: names, order, time stamps and compression are fixed.
 
-Prints the content hashes that belong into `mlp_lab/data/catalogue.py`.
+Prints the content hashes to put into `mlp_lab/data/catalogue.py`.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from mlp_lab.data import ARRAY_NAMES, Dataset, dataset_names, load  # noqa: E402
 from mlp_lab.data.dataset import content_sha256  # noqa: E402
 
 PER_CLASS = {"train": 700, "test": 200}
-"""Images of each class in the sample."""
+"""Images per class in the sample."""
 
 
 def first_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
@@ -36,10 +35,10 @@ def first_of_each_class(labels: np.ndarray, count: int) -> np.ndarray:
 
     Args:
       labels: integers [n].
-      count: rows wanted of each class.
+      count: rows per class.
 
     Returns:
-      The positions in ascending order, so that the published order is kept.
+      The positions in ascending order, which keeps the published order.
     """
     chosen = [np.flatnonzero(labels == label)[:count] for label in np.unique(labels)]
     return np.sort(np.concatenate(chosen))

@@ -1,4 +1,4 @@
-"""Callbacks: the bridge from Keras' training loop to what a run writes."""
+"""Callbacks: they write what a run leaves behind, from within Keras' training loop."""
 
 from mlp_lab.callbacks.checkpoints import Checkpoints, Stopped
 from mlp_lab.callbacks.non_finite import NonFinite, NonFiniteError

@@ -1,4 +1,4 @@
-"""Checkpoints of a training, and going on from them."""
+"""Saves checkpoints of a training and resumes from them."""
 
 import math
 import os
@@ -10,63 +10,63 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
+from mlp_lab.callbacks.checks import check_glass_box, finite_weights
 from mlp_lab.checkpoints import Store, collect, decode, encode, restore
 from mlp_lab.engine.replicas import Replicas
-from mlp_lab.models import GlassBox
 
 
 class Stopped(Exception):
-    """Training ended because `stop` asked for it; its state has been saved.
+    """Training was ended by `stop`; its state has been saved.
 
     Attributes:
       why: what `stop` returned.
     """
 
     def __init__(self, why: object):
-        super().__init__(f"training was stopped by {why}, and can go on from its checkpoint")
+        super().__init__(f"training was stopped by {why} and can resume from its checkpoint")
         self.why = why
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves the whole state of a training now and then, and goes on from the latest.
+    """Saves the whole state of a training at intervals, and resumes from the latest checkpoint.
 
-    A training that was killed, at any moment, and is started again with the same arguments
-    ends with the same weights, optimizer state, metrics and history, bit for bit, as one that
-    never was: saved are also the position within the epoch, the metrics' sums, what
+    If a training is killed, at any moment, and started again with the same arguments, it ends
+    with the same weights, optimizer state, metrics and history, bit for bit, as one that was
+    never killed. For this it also saves the position within the epoch, the metrics' sums, what
     `EarlyStopping`, `ReduceLROnPlateau` and `ModelCheckpoint` remember, and the states of all
-    random generators. Callbacks of your own join in with `get_state()` and
-    `set_state(state)`. `tf.data` pipelines are gone through again up to the position, so that
-    they have to give the same batches again.
+    random generators. Your own callbacks take part if they have `get_state()` and
+    `set_state(state)`. `tf.data` pipelines are read again up to the position, so they must
+    produce the same batches again.
 
-    Event files below `events` are cut back to what they held at the checkpoint: curves go on
-    without a restart or double steps.
+    Event files below `events` are truncated to what they held at the checkpoint, so that curves
+    continue without a restart or duplicate steps.
 
-    Of several workers the chief alone reads and writes files, and tells the others what it
-    read; all save, and stop, after the same call. They need no folder in common.
+    Among several workers, only the chief reads and writes files, and it sends the others what
+    it read; all save, and stop, after the same call. They need no shared folder.
 
-    Give it as the last callback. Steps run in compiled calls of up to half a second; it
-    saves at the end of the call in which it is due.
+    Pass it as the last callback. Steps run in compiled calls of up to half a second; it saves
+    at the end of the call in which a checkpoint becomes due.
 
     Args:
       folder: for the checkpoints.
-      every: a number of steps; or seconds or minutes as text, "30s", "1m"; or None for never
-        but on `stop`.
-      keep: how many of the latest are kept.
-      resume: False begins anew, whatever is in the folder.
-      stop: asked after every call; what it returns other than None or False ends the
-        training with `Stopped`, after a checkpoint.
-      events: folder with the event files of this training; None leaves them as they are.
-      delete: whether a training that has come to its end removes its checkpoints, so that
-        another `fit` begins anew. Those before weights that are not finite stay.
-      say: told what is done.
+      every: a number of steps; or a time in seconds or minutes, "30s" or "1m"; or None to save
+        only on `stop`.
+      keep: how many of the latest checkpoints are kept.
+      resume: False starts over, whatever is in the folder.
+      stop: called after every compiled call; if it returns anything but None or False, the
+        training saves a checkpoint and ends with `Stopped`.
+      events: folder with the event files of this training; None leaves them unchanged.
+      delete: whether a training that reaches its end removes its checkpoints, so that another
+        `fit` starts over. Checkpoints stay if the last weights are not finite.
+      say: called with each message for the user.
 
     Raises:
       ValueError: an argument is out of range.
-      CheckpointError: (when `fit` starts) there are checkpoints and none can be used, or
-        they belong to another model, optimizer or list of callbacks.
+      CheckpointError: (when `fit` starts) there are checkpoints but none can be used, or they
+        belong to another model, optimizer or list of callbacks.
     """
 
-    # Steps of one call need not be told one by one.
+    # It needs no call after every step; once per compiled call is enough.
     any_steps_per_execution = True
 
     def __init__(
@@ -82,9 +82,9 @@ class Checkpoints(keras.callbacks.Callback):
     ):
         super().__init__()
         self.store = Store(Path(os.fspath(folder)), keep, say)
-        self.step = 0  # steps made in all epochs, by which checkpoints are named
-        self.saved_step = -1  # of the last checkpoint, below 0 if there is none
-        self.seconds = 0.0  # spent saving
+        self.step = 0  # steps made in all epochs; checkpoints are named after it
+        self.saved_step = -1  # step of the last checkpoint, below 0 if there is none
+        self.seconds = 0.0  # time spent saving
         self._steps, self._interval = _every(every)
         self._resume = resume
         self._delete = delete
@@ -99,7 +99,7 @@ class Checkpoints(keras.callbacks.Callback):
     # As a Keras callback.
 
     def before_fit(self, model: keras.Model, callbacks: list[keras.callbacks.Callback]) -> None:
-        """Called by `fit` before any callback begins, so that all find the state restored."""
+        """Called by `fit` before any callback starts, so that all find the state restored."""
         self._others = [c for c in callbacks if c is not self]
         self._epoch = self._in_epoch = self._skip = self.step = 0
         self.saved_step, self._saved_time = -1, time.monotonic()
@@ -122,11 +122,7 @@ class Checkpoints(keras.callbacks.Callback):
         return None if content is None else decode(content, "checkpoint of the chief")
 
     def on_train_begin(self, logs=None):
-        if not isinstance(self.model, GlassBox):
-            raise TypeError(
-                "Checkpoints: expected a subclass of mlp_lab.Model, or a model with the mix-in "
-                f"mlp_lab.GlassBox, got a {type(self.model).__name__}"
-            )
+        check_glass_box(self, self.model)
         if self._pending is not None:
             position = self._pending["position"]
             self.model.resume_at(position["epoch"], position["in_epoch"], position["order"])
@@ -134,7 +130,7 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch, self._in_epoch = epoch, 0
         if self._pending is not None:
-            # Now all callbacks have begun and the metrics been reset, and stay as restored.
+            # Callbacks have started and metrics have been reset: what is restored now stays.
             parts = ["callbacks", "generators", *(["metrics"] if self._skip else [])]
             restore(self.model, self._others, self._pending["state"], parts)
             self.model.history.epoch = list(self._pending["history"]["epoch"])
@@ -146,10 +142,10 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         before = max(self._in_epoch, self._skip)
-        # Keras counts a last, shorter call as if it were of full length.
+        # Keras counts a last, shorter call as if it had full length.
         self._in_epoch = min(batch + 1, self.params.get("steps") or math.inf)
         if self._in_epoch <= self._skip:
-            return  # made before
+            return  # made before the checkpoint
         self.step += self._in_epoch - before
         self._skip = 0
         if self._due():
@@ -157,14 +153,14 @@ class Checkpoints(keras.callbacks.Callback):
         self._end_if_asked()
 
     def on_train_end(self, logs=None):
-        if self._delete and self._finite() and self._replicas.chief:
+        if self._delete and finite_weights(self.model) and self._replicas.chief:
             self.store.clear()
 
     def save(self) -> None:
-        """Writes a checkpoint of this moment, between two steps; all workers have to call it.
+        """Writes a checkpoint now, between two steps; all workers must call it.
 
         Raises:
-          OSError: it cannot be written; those before it stay.
+          OSError: it cannot be written; earlier checkpoints stay.
         """
         start = time.monotonic()
         for callback in self._others:
@@ -190,26 +186,20 @@ class Checkpoints(keras.callbacks.Callback):
         self.seconds += self._saved_time - start
 
     def _due(self) -> bool:
-        if self.saved_step == self.step or not self._finite():
+        # The last good weights are not given up for bad ones.
+        if self.saved_step == self.step or not finite_weights(self.model):
             return False
         if self._steps is not None:
             return self.step // self._steps > self.saved_step // self._steps
         if self._interval is None:
             return False
-        # No worker's clock is another's.
+        # Workers' clocks differ, so they decide together.
         return self._replicas.any(time.monotonic() - self._saved_time >= self._interval)
-
-    def _finite(self) -> bool:
-        """Whether the weights are: the last good ones are not to be given up for bad ones."""
-        return all(
-            bool(tf.reduce_all(tf.math.is_finite(weight.value)))
-            for weight in self.model.trainable_weights
-        )
 
     def _end_if_asked(self) -> None:
         why = self._stop() if self._stop is not None else None
         wanted = why is not None and why is not False
-        # Where one worker is asked to stop all do; a number, as of a signal, is told to all.
+        # If one worker is asked to stop, all stop; all get the number, such as a signal's.
         asked = self._replicas.largest((int(why) if isinstance(why, int) else 0) or int(wanted))
         if asked:
             why = why if wanted else asked
@@ -219,7 +209,7 @@ class Checkpoints(keras.callbacks.Callback):
 
 
 def _every(every: int | str | None) -> tuple[int | None, float | None]:
-    """Steps, seconds: one of them, or none."""
+    """The interval as (steps, seconds), of which one or both are None."""
     if every is None:
         return None, None
     if isinstance(every, int) and not isinstance(every, bool) and every >= 1:
@@ -227,8 +217,8 @@ def _every(every: int | str | None) -> tuple[int | None, float | None]:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([sm])", every) if isinstance(every, str) else None
     if found is None:
         raise ValueError(
-            'every: expected a number of steps of at least 1, seconds or minutes as in "30s" and '
-            f'"1m", or None, got {every!r}'
+            'every: expected a number of steps (at least 1), a time such as "30s" or "1m", or '
+            f"None, got {every!r}"
         )
     return None, float(found[1]) * {"s": 1, "m": 60}[found[2]]
 
@@ -243,7 +233,7 @@ def _sizes(folder: Path) -> dict[str, int]:
 
 
 def _cut_back(folder: Path, sizes: dict[str, int]) -> None:
-    """Takes from the event files what was written after the checkpoint."""
+    """Removes what was written to the event files after the checkpoint."""
     for name, path in _event_files(folder).items():
         if name not in sizes:
             path.unlink()

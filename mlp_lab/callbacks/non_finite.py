@@ -1,4 +1,4 @@
-"""The first number that is not finite: where it came up, and in which batch."""
+"""Finds the first number that is not finite: in which tensor and in which batch."""
 
 import dataclasses
 import json
@@ -12,25 +12,26 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mlp_lab.callbacks.checks import check_glass_box, finite_weights
 from mlp_lab.engine.capture import weight_names
 from mlp_lab.engine.step import Step
-from mlp_lab.models import GlassBox
 
-# Between looks at the weights: at least so many seconds, and so many times what a look takes.
+# Time between looks at the weights: at least this many seconds, and this many times as long as
+# a look takes.
 _SECONDS = 0.5
 _TIMES = 200
-# What may wait to be run again: calls, and bytes of their data.
+# Limits of what is kept to be run again: calls, and bytes of their data.
 _CALLS = 1024
 _BYTES = 64 * 2**20
 
 
 class NonFiniteError(ArithmeticError):
-    """Training came to a number that is not finite.
+    """A number in the training became NaN or infinite.
 
     Attributes:
-      step: the update that was being made, from 0, or None if it could not be found out.
-      kind: "weight", "activation", "loss", "gradient", "new weight", likewise.
-      name: of the layer or weight; "" for the loss.
+      step: the number of the update, from 0, or None if it could not be determined.
+      kind: "weight", "batch", "activation", "loss", "gradient" or "new weight", or None.
+      name: of the layer or weight, "" for the loss, or None.
     """
 
     def __init__(self, message: str, step: int | None, kind: str | None, name: str | None):
@@ -50,15 +51,15 @@ class Finding:
 
 
 def first_non_finite(step: Step, skipped: bool = False) -> Finding | None:
-    """The first tensor of a step that is not finite, in the order they were computed.
+    """The first tensor of a step that is not finite, in the order of computation.
 
-    Weights, the batch, activations from the inputs on, the loss, gradients from the outputs
-    back, and the weights that the optimizer made of them.
+    The order is: weights, the batch, activations from the inputs to the outputs, the loss,
+    gradients from the outputs back to the inputs, and the new weights.
 
     Args:
       step: the step.
-      skipped: whether the optimizer leaves out steps whose gradients are not finite, as one
-        that scales the loss does until it has found its scale. Such gradients are no finding.
+      skipped: whether the optimizer skips steps whose gradients are not finite, as one that
+        scales the loss does until it has found its scale. Such gradients are not reported.
     """
     batch = {f"part {i}": a for i, a in enumerate(tf.nest.flatten(step.data)) if a is not None}
     gradients = {} if skipped else step.gradients
@@ -83,30 +84,30 @@ def first_non_finite(step: Step, skipped: bool = False) -> Finding | None:
 
 
 class NonFinite(keras.callbacks.Callback):
-    """Ends a training whose numbers are no longer finite, and finds the first that was not.
+    """Ends a training whose numbers are no longer finite, and finds the first that is not.
 
-    Up to twice a second and at the end of every epoch it looks at the loss and the weights,
-    and keeps the state of the training if they are finite. If they are not it goes back to
-    the state it kept, makes the same steps once more, one by one and with all their tensors,
-    up to the first that is not finite, and raises. The model then has the weights from before
-    that step. In between steps run as they do without it: results are equal bit for bit. It
+    Up to twice a second and at the end of every epoch it looks at the loss and the weights. If
+    they are finite, it keeps the state of the training. If they are not, it goes back to the
+    state it kept, repeats the same steps one by one with all their tensors, up to the first
+    tensor that is not finite, and raises an error. The model then has the weights from before
+    that step. Otherwise steps run as they do without it: results are equal bit for bit. It
     holds one copy of the weights and of the optimizer's variables, and up to 64 MiB of data.
 
-    Where several steps per call draw from a `tf.data` pipeline (`steps_per_execution` above
-    1) their data are not known: the error then names no step, and the model has the weights
-    that were kept.
+    If several steps per call draw from a `tf.data` pipeline (`steps_per_execution` above 1),
+    their data are not known. The error then names no step, and the model has the weights that
+    were kept.
 
     Args:
-      folder: for what is left of it, made then: `report.json`; `batch.npz`, what `train_step`
-        got; `last_finite.weights.h5`, the weights before the step, for `model.load_weights`.
-        None writes nothing.
+      folder: where to write the findings; made when there are any. `report.json`; `batch.npz`,
+        the arguments of `train_step`; `last_finite.weights.h5`, the weights before the step,
+        for `model.load_weights`. None writes nothing.
 
     Raises:
-      NonFiniteError: (in `fit`) it names the layer or weight, what of it, and the step.
-      TypeError: (when `fit` starts) the model hides its training step.
+      NonFiniteError: (in `fit`) names the step and the tensor that is not finite.
+      TypeError: (when `fit` starts) the model is not a `GlassBox`.
     """
 
-    # Steps of one call need not be told one by one.
+    # It needs no call after every step; once per compiled call is enough.
     any_steps_per_execution = True
 
     def __init__(self, folder: str | os.PathLike | None = None):
@@ -121,18 +122,14 @@ class NonFinite(keras.callbacks.Callback):
     # As a Keras callback.
 
     def on_train_begin(self, logs=None):
-        if not isinstance(self.model, GlassBox):
-            raise TypeError(
-                "NonFinite: expected a subclass of mlp_lab.Model, or a model with the mix-in "
-                f"mlp_lab.GlassBox, got a {type(self.model).__name__}"
-            )
+        check_glass_box(self, self.model)
         self._loss = None
         self.model.guard = self
-        self.model.observers.append(self)  # to be told when `fit` ends, by an error too
+        self.model.observers.append(self)  # so that `stopped` is called, after an error too
 
     def on_test_begin(self, logs=None):
         if self.model.guard is self:
-            self._look()  # before the sums of training give way to those of the test
+            self._look()  # before the test resets the metrics' sums
 
     def on_epoch_end(self, epoch, logs=None):
         self._look()
@@ -143,11 +140,11 @@ class NonFinite(keras.callbacks.Callback):
     # As an observer of the training, and as the guard of its steps.
 
     def next_step(self, step: int) -> float:
-        """Wants to see none, unless something is wrong."""
+        """No step is looked at unless something is wrong."""
         return math.inf
 
     def ran(self, steps, seconds, seen):
-        """Nothing to note."""
+        """Does nothing."""
 
     def stopped(self):
         """Called when `fit` ends."""
@@ -155,14 +152,14 @@ class NonFinite(keras.callbacks.Callback):
         self._forget()
 
     def before(self, again, size):
-        """Called before a call of steps; `again(observers)` makes them once more."""
+        """Called before a call of steps; `again(observers)` repeats them."""
         if not self._kept:
             self._keep()
         self._calls.append(again)
         self._bytes += size
 
     def after(self, logs):
-        """Called after it."""
+        """Called after a call of steps."""
         self._loss = logs.get("loss") if isinstance(logs, dict) else None
         full = len(self._calls) >= _CALLS or self._bytes >= _BYTES
         # All workers look after the same call.
@@ -183,18 +180,18 @@ class NonFinite(keras.callbacks.Callback):
         self._go_back()
         if None in calls:
             raise NonFiniteError(
-                "the loss or a weight is no longer finite; the step in which that began can be "
-                "found with steps_per_execution=1, as data drawn from a pipeline by several steps "
-                "in one call cannot be had again",
+                "the loss or a weight is no longer finite; to find the step, train with "
+                "steps_per_execution=1: data that several steps in one call draw from a pipeline "
+                "cannot be read again",
                 None, None, None,
             )  # fmt: skip
         for again in calls:
             again([_EveryStep(self._check)])
         self._go_back()
         raise NonFiniteError(
-            "the loss or a weight is no longer finite, but every step is when it is made again: "
-            "something beside the steps set it (a callback?), or they depend on more than the "
-            "model's variables and the batch",
+            "the loss or a weight is no longer finite, but all steps are finite when repeated: "
+            "something other than a step changed it (a callback?), or steps depend on more than "
+            "the model's variables and the batch",
             None, None, None,
         )  # fmt: skip
 
@@ -204,19 +201,16 @@ class NonFinite(keras.callbacks.Callback):
     def _finite(self) -> bool:
         if self._loss is not None and not math.isfinite(float(self._loss)):
             return False
-        return all(
-            bool(tf.reduce_all(tf.math.is_finite(weight.value)))
-            for weight in self.model.trainable_weights
-        )
+        return finite_weights(self.model)
 
     def _variables(self):
         return [*self.model.variables, *self.model.optimizer.variables]
 
     def _keep(self):
         optimizer = self.model.optimizer
-        if not optimizer.built:  # or its variables come with the first step
+        if not optimizer.built:  # else its variables appear only in the first step
             optimizer.build(self.model.trainable_variables)
-        # No copies: a variable that is assigned to while its value is held gets new memory.
+        # Not copies: assigning to a variable while its value is held gives it new memory.
         self._kept = [(v, tf.convert_to_tensor(v.value)) for v in self._variables()]
 
     def _go_back(self):
@@ -230,7 +224,7 @@ class NonFinite(keras.callbacks.Callback):
             self._found(step, finding)
 
     def _found(self, step: Step, finding: Finding):
-        """Leaves the model as it was before the step, writes what was found, and raises it."""
+        """Puts the weights from before the step back, writes the finding, and raises it."""
         names = weight_names(self.model)
         for weight in self.model.weights:
             if id(weight) in names:
@@ -263,7 +257,7 @@ class NonFinite(keras.callbacks.Callback):
 
 
 class _EveryStep:
-    """An observer that hands every step on."""
+    """An observer that passes every step to a function."""
 
     def __init__(self, see):
         self._see = see

@@ -1,4 +1,4 @@
-"""Pictures of the model, drawn while it trains."""
+"""Draws pictures of the model while it trains."""
 
 import os
 from collections.abc import Iterable
@@ -13,24 +13,24 @@ from mlp_lab.models import GlassBox
 from mlp_lab.pictures.base import Picture, View
 from mlp_lab.writers import Writer
 
-# Samples in one forward pass: enough to be quick, few enough for a wide network's memory.
+# Samples per forward pass: enough to be fast, few enough for the memory of a wide network.
 _ROWS = 2048
 
 
 class Pictures(keras.callbacks.Callback):
-    """Draws pictures from the model's outputs on some labeled images, into `log_dir` itself.
+    """Draws pictures of the model's outputs for some labeled images, into `log_dir` itself.
 
-    Before training, after every `freq`-th epoch and at the end, as each picture says: the
-    first images, the confusion matrix, confident mistakes, first-layer kernels,
-    precision-recall curves, the graph of layers, and the projector's embeddings. Works with
-    any Keras model.
+    Each picture says whether it is drawn before training, after every `freq`-th epoch or at the
+    end. They are the first images, the confusion matrix, confident mistakes, first-layer
+    kernels, precision-recall curves, the graph of layers, and the projector's embeddings. Works
+    with any Keras model.
 
     Args:
-      log_dir: folder for the event file, beside the `train/` and `validation/` of
+      log_dir: folder for the event file, next to the `train/` and `validation/` of
         `TensorBoard`; or the open `Writer` of that folder.
       images: [n, height, width] or [n, d], as the model takes them.
       labels: true classes, int [n].
-      class_names: one per class; None numbers them.
+      class_names: one per class; None uses their numbers.
       pictures: what to draw; None for all of `mlp_lab.pictures.standard()`.
       freq: epochs from one drawing to the next; the last epoch is always drawn.
 
@@ -38,7 +38,7 @@ class Pictures(keras.callbacks.Callback):
       ValueError: an argument is out of range.
     """
 
-    # Nothing is done after batches.
+    # It does nothing after batches.
     any_steps_per_execution = True
 
     def __init__(
@@ -53,11 +53,11 @@ class Pictures(keras.callbacks.Callback):
         super().__init__()
         if len(images) != len(labels) or not len(images) or np.ndim(labels) != 1:
             raise ValueError(
-                f"images and labels: expected one class for each image, got shapes "
+                f"images and labels: expected one class per image, got shapes "
                 f"{np.shape(images)} and {np.shape(labels)}"
             )
         if not isinstance(freq, int) or freq < 1:
-            raise ValueError(f"freq: expected a number of epochs of at least 1, got {freq!r}")
+            raise ValueError(f"freq: expected a number of epochs, at least 1, got {freq!r}")
         self.writer = log_dir if isinstance(log_dir, Writer) else Writer(os.fspath(log_dir))
         self._images, self._labels = images, np.asarray(labels)
         numbered = map(str, range(int(self._labels.max()) + 1))
@@ -72,7 +72,7 @@ class Pictures(keras.callbacks.Callback):
         self._forward = None  # another fit may have another model
         if not self.model.built:
             self.model(self._images[:1])
-        # A training that goes on has drawn its beginning already.
+        # A resumed training has already drawn its beginning.
         if int(self.model.optimizer.iterations.numpy()) == 0 and not self._began:
             self._draw(("start", "epoch"))
         self._began = True
@@ -92,21 +92,21 @@ class Pictures(keras.callbacks.Callback):
     # For checkpoints.
 
     def flush(self):
-        """Hands what was drawn to the file."""
+        """Writes what was drawn to the file."""
         self.writer.flush()
 
     def get_state(self):
-        """Which epoch was drawn last."""
+        """What a resumed training needs to know: which epoch was drawn last."""
         return {"began": self._began, "epoch": self._epoch, "drawn": self._drawn}
 
     def set_state(self, state):
-        """As `get_state` returned it."""
+        """Restores what `get_state` returned."""
         self._began = state["began"]
         self._epoch, self._drawn = state["epoch"], state["drawn"]
 
     def _draw(self, whens):
         due = [picture for picture in self._pictures if picture.when in whens]
-        # Of several workers the chief draws.
+        # Among several workers, only the chief draws.
         if not due or (isinstance(self.model, GlassBox) and not self.model.replicas.chief):
             return
         view = View(

@@ -1,4 +1,4 @@
-"""Many scalars and histograms as one serialized `Summary`, made in one go."""
+"""Makes one serialized `Summary` of many scalars and histograms, in one go."""
 
 import functools
 import types
@@ -19,11 +19,11 @@ _MARK = b"\xf1\xf2\xf3\xf4"
 
 
 class Template:
-    """The serialized form of a `Summary` in which only the numbers are still open.
+    """A serialized `Summary` in which only the numbers are missing.
 
-    A step's record is a few hundred values under tags that are the same every time. Protocol
-    buffers are made once, with marks in place of the numbers; for a record, the numbers'
-    bytes are put over the marks. This costs a tenth of making them anew.
+    A step's record has a few hundred values under tags that are the same every time. The
+    protocol buffers are made once, with marks in place of the numbers; for each record, the
+    bytes of the numbers replace the marks. This costs a tenth of making new ones.
 
     Args:
       scalars: tags of scalars (float32).
@@ -38,7 +38,7 @@ class Template:
         self._histograms = self._places(histograms, size, (bins, 3), DT_DOUBLE, histogram_metadata)
 
     def _places(self, tags, size, shape, dtype, plugin) -> np.ndarray:
-        """Appends a value for each tag; where the bytes of its numbers are, [tags, size]."""
+        """Appends a value per tag; returns the positions of its numbers' bytes, [tags, size]."""
         starts = []
         for tag in tags:
             dims = [TensorShapeProto.Dim(size=n) for n in shape]
@@ -49,7 +49,7 @@ class Template:
             )
             metadata = plugin.create_summary_metadata(display_name=None, description=None)
             value = Summary.Value(tag=tag, tensor=tensor, metadata=metadata)
-            # Serialized messages of one kind, put one after another, are one message.
+            # Serialized messages of the same type, concatenated, are one message.
             serialized = Summary(value=[value]).SerializeToString()
             starts.append(len(self._bytes) + serialized.index(_MARK))
             self._bytes += serialized
@@ -74,8 +74,8 @@ _template = functools.lru_cache(maxsize=8)(Template)
 def summary(
     scalars: Mapping[str, float], arrays: Mapping[str, Statistics] = types.MappingProxyType({})
 ) -> bytes:
-    """Scalars, and histograms of arrays, by tag as a serialized `Summary`."""
-    with np.errstate(over="ignore"):  # beyond float32 a scalar is infinite
+    """Scalars, and histograms of arrays, by tag, as a serialized `Summary`."""
+    with np.errstate(over="ignore"):  # a scalar beyond float32 becomes infinite
         numbers = np.array(list(scalars.values()), np.float32)
     template = _template(tuple(scalars), tuple(arrays), BINS)
     return template.fill(numbers, histograms(list(arrays.values())))

@@ -1,4 +1,4 @@
-"""The bridge from a glass model to TensorBoard."""
+"""Writes what the steps of a `GlassBox` do, for TensorBoard."""
 
 import functools
 import math
@@ -13,10 +13,10 @@ import keras
 import numpy as np
 
 from mlp_lab import probes as all_probes
+from mlp_lab.callbacks.checks import check_glass_box
 from mlp_lab.callbacks.cost import Cost
 from mlp_lab.callbacks.template import summary
 from mlp_lab.callbacks.worker import Worker
-from mlp_lab.models import GlassBox
 from mlp_lab.probes.base import Probe
 from mlp_lab.probes.statistics import Statistics, summarize
 from mlp_lab.schedules import Auto, Every, Never
@@ -27,42 +27,42 @@ class TensorBoard(keras.callbacks.Callback):
     """Writes what the model's real training steps did, for TensorBoard.
 
     In `log_dir/train`, at the true step (`optimizer.iterations`, so that the curves of a
-    second `fit` and of a resumed run go on where they stopped):
+    second `fit` or a resumed run continue where they stopped):
 
       weights/..., gradients/..., activations/..., updates/...: histograms and mean, std,
         min, max and norm, at every `histogram_every`-th step
-      units/...: dead and saturated units, likewise
-      batch_loss, batch_<metric>, learning_rate: of the batch alone, likewise or as
+      units/...: dead and saturated units, at the same steps
+      batch_loss, batch_<metric>, learning_rate: of this batch alone, at the same steps or as
         `update_freq` says
-      epoch_loss, epoch_<metric>: means over the epoch, after each
-      steps_per_second, observing/share: after each epoch; the share is the part of the
-        training's time that looking took at most
+      epoch_loss, epoch_<metric>: means over the epoch, after each epoch
+      steps_per_second, observing/share: after each epoch; the share is an upper bound of the
+        part of the training time that looking took
 
-    and in `log_dir/validation` epoch_loss and epoch_<metric>. Values that are not finite are
-    left out of the histograms and counted in `<tag>/nan` and `<tag>/infinite`.
+    In `log_dir/validation`: epoch_loss and epoch_<metric>. Values that are not finite are left
+    out of the histograms and counted in `<tag>/nan` and `<tag>/infinite`.
 
-    The step is looked at, not repeated, in eager, graph and XLA mode and however many steps
-    run in one call; the weights that come out are the same with and without, bit for bit.
+    A step is looked at, not repeated, in eager, graph and XLA mode and however many steps run
+    in one call. The resulting weights are the same with and without this callback, bit for bit.
 
-    Under a `tf.distribute` strategy the batch, its activations, gradients and metrics are those
+    Under a `tf.distribute` strategy, the batch, its activations, gradients and metrics are those
     of all replicas together, and only the chief of several workers writes.
 
     Args:
       log_dir: folder for `train/` and `validation/`.
-      histogram_every: steps from one look to the next; "auto" as often as costs less than
-        3 % of the time; 0 never.
+      histogram_every: steps from one look to the next; "auto" for as often as it costs less
+        than 3 % of the time; 0 for never.
       update_freq: when the batch's own loss and metrics are written: "batch" or a number of
-        steps; "epoch" never; None together with the histograms.
+        steps; "epoch" for never; None for together with the histograms.
       probes: what to read; None for all of `mlp_lab.probes.standard()`.
-      layers: regular expression; only layers and weights whose names it is found in are
-        recorded. Sums over the whole model stay whole.
+      layers: regular expression; only layers and weights with a match in their name are
+        recorded. Sums over the whole model still include all of them.
 
     Raises:
       ValueError: an argument is out of range.
-      TypeError: (when `fit` starts) the model is no `GlassBox`.
+      TypeError: (when `fit` starts) the model is not a `GlassBox`.
     """
 
-    # Steps are handed over one by one whatever runs in one call; see GlassBox.observers.
+    # It gets steps one by one, however many run in one call; see GlassBox.observers.
     any_steps_per_execution = True
 
     def __init__(
@@ -91,7 +91,9 @@ class TensorBoard(keras.callbacks.Callback):
         try:
             self._layers = re.compile(layers or "")
         except re.error as error:
-            raise ValueError(f"layers: {layers!r} is no regular expression: {error}") from None
+            raise ValueError(
+                f"layers: {layers!r} is not a valid regular expression: {error}"
+            ) from None
         self._writers: dict[str, Writer] = {}
         self._worker = Worker()
         self._cost = Cost()
@@ -102,18 +104,9 @@ class TensorBoard(keras.callbacks.Callback):
         """Called by `fit`.
 
         Raises:
-          TypeError: the model hides its training step.
+          TypeError: the model is not a `GlassBox`.
         """
-        if not isinstance(model, GlassBox):
-            cls = type(model)
-            name, base = cls.__name__, cls.__bases__[0].__name__
-            if cls.__module__.startswith("keras."):
-                name, base = "Net", cls.__name__
-            raise TypeError(
-                "TensorBoard: expected a model with the explicit training step, got a "
-                f"{cls.__name__}, whose gradients nobody can see; write `class {name}"
-                f"(mlp_lab.GlassBox, keras.{base}):` in place of keras.{base}"
-            )
+        check_glass_box(self, model)
         super().set_model(model)
 
     # As a Keras callback.
@@ -122,7 +115,7 @@ class TensorBoard(keras.callbacks.Callback):
         self._chief = self.model.replicas.chief
         if isinstance(self._shared, Auto) and self.model.replicas.workers > 1:
             raise ValueError(
-                'histogram_every: "auto" goes by the clock, but all workers have to look at the '
+                'histogram_every: "auto" depends on the clock, but all workers must look at the '
                 "same steps; give a number of steps"
             )
         self.model.observers.append(self)
@@ -152,11 +145,11 @@ class TensorBoard(keras.callbacks.Callback):
     # As an observer of the model's steps.
 
     def next_step(self, step: int) -> float:
-        """The first step from `step` on that one of the probes is to read."""
+        """The first step, from `step` on, that a probe reads."""
         return min((schedule.next_step(step) for _, schedule in self._probes), default=math.inf)
 
     def ran(self, steps, seconds, seen):
-        """Takes note of a compiled call, and has the step that it showed recorded."""
+        """Called after a compiled call; has the step that was looked at, if any, recorded."""
         start = time.perf_counter()
         if seen is not None and self._chief:
             now = seen.number
@@ -168,7 +161,7 @@ class TensorBoard(keras.callbacks.Callback):
             self._shared.spent(self._cost.look, self._cost.step)
 
     def stopped(self):
-        """Writes what is still to be written; called when `fit` ends, by an error too."""
+        """Called when `fit` ends, after an error too; writes what has not been written."""
         try:
             self._worker.finish()
         finally:
@@ -179,16 +172,16 @@ class TensorBoard(keras.callbacks.Callback):
     # For checkpoints.
 
     def flush(self):
-        """Waits until all that was seen is in the files."""
+        """Waits until everything that was seen is in the files."""
         self._worker.finish()
         self._flush()
 
     def get_state(self):
-        """What is written only when it changes."""
+        """The texts written so far: a text is written only when it changes."""
         return {"texts": dict(self._texts)}
 
     def set_state(self, state):
-        """As `get_state` returned it."""
+        """Restores what `get_state` returned."""
         self._texts = dict(state["texts"])
 
     # On the worker's thread.

@@ -1,4 +1,4 @@
-"""Work that is done beside the training."""
+"""Work done in parallel to the training."""
 
 import queue
 import threading
@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 
 class Worker:
-    """Does jobs one after another on a thread of its own.
+    """Does jobs one after another on its own thread.
 
     Args:
-      waiting: jobs that may wait; whoever brings one more waits for its turn.
+      waiting: how many jobs may wait; `do` blocks while there are that many.
     """
 
     def __init__(self, waiting: int = 2):
@@ -18,16 +18,16 @@ class Worker:
         self._error: BaseException | None = None
 
     def do(self, job: Callable[[], None]) -> None:
-        """Has a job done soon; an error in an earlier one is raised here."""
+        """Queues a job; an error in an earlier job is raised here."""
         self._raise()
         if self._thread is None:
-            # A daemon: a process that ends by an error elsewhere does not wait for it.
+            # A daemon: a process that ends with an error elsewhere does not wait for it.
             self._thread = threading.Thread(target=self._run, name="mlp_lab probes", daemon=True)
             self._thread.start()
         self._jobs.put(job)
 
     def finish(self) -> None:
-        """Waits until all is done and ends the thread; an error in a job is raised here."""
+        """Waits for all jobs and ends the thread; an error in a job is raised here."""
         if self._thread is not None:
             self._jobs.put(None)
             self._thread.join()
@@ -39,7 +39,7 @@ class Worker:
             try:
                 if self._error is None:
                     job()
-            except BaseException as error:  # handed to the thread that brings jobs
+            except BaseException as error:  # raised in the thread that queues jobs
                 self._error = error
 
     def _raise(self) -> None:

@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a training run, in files that cannot be half right."""
+"""Checkpoints: the whole state of a training, in files that are complete or not used."""
 
 from mlp_lab.checkpoints.files import CheckpointError, decode, encode, read, write
 from mlp_lab.checkpoints.state import collect, restore

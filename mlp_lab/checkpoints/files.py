@@ -1,4 +1,4 @@
-"""One checkpoint file: numbers, texts and arrays, with a checksum over all of it.
+"""One checkpoint file: numbers, strings and arrays, with a checksum over all of it.
 
     8 bytes    b"mlp_lab\\x01"
     32 bytes   SHA-256 of everything that follows
@@ -6,8 +6,8 @@
     header     JSON, UTF-8: {"tree": ..., "arrays": [{"dtype", "shape"}, ...]}
     arrays     their bytes one after another, little-endian, C order
 
-In the tree an array stands as {"array": its number}; other dicts stand as {"dict": ...}.
-Nothing is unpickled, nothing in a file can name code to run.
+In the tree, {"array": number} stands for an array, and {"dict": ...} for a dict. Nothing is
+unpickled, and nothing in a file can name code to run.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ _DIGEST = 32
 _START = len(_MAGIC) + _DIGEST
 
 
-# What reading another tree than that of `write` comes to.
+# What reading a tree of another form than that of `write` raises.
 _MADE_BY_OTHERS = (
     ValueError,
     LookupError,
@@ -37,20 +37,20 @@ _MADE_BY_OTHERS = (
 
 
 class CheckpointError(Exception):
-    """A checkpoint that cannot be read, or does not belong to what it is to be put into."""
+    """A checkpoint cannot be read, or does not belong to this model or training."""
 
 
 def write(path: Path, tree: Mapping[str, Any]) -> None:
-    """Writes a tree of dicts, lists, numbers, texts, None and NumPy arrays.
+    """Writes a tree of dicts, lists, numbers, strings, None and NumPy arrays.
 
-    Atomic: first under a temporary name, handed to the disk (fsync), then renamed, and the
-    folder's entry handed to the disk too. Whenever the process or the machine ends, the file
-    is there as a whole or not at all.
+    Atomic: the file is written under a temporary name, flushed to the disk (fsync) and renamed,
+    and the folder's entry is flushed too. Whenever the process or the machine stops, the file
+    is complete or does not exist.
 
     Raises:
-      OSError: the disk is full, the folder is gone, permission is missing; the temporary
+      OSError: the disk is full, the folder is gone or permission is missing; the temporary
         file is removed.
-      TypeError: the tree holds something else.
+      TypeError: the tree holds anything else.
     """
     parts = _parts(tree)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -88,32 +88,32 @@ def read(path: Path) -> dict[str, Any]:
     """The tree that `write` was given.
 
     Raises:
-      CheckpointError: the file is damaged or is no checkpoint; the message says which.
+      CheckpointError: the file is damaged or is not a checkpoint; the message says which.
       OSError: it cannot be opened.
     """
     with open(path, "rb") as file:
         content = file.read(len(_MAGIC))
-        if content == _MAGIC:  # else it need not be read
+        if content == _MAGIC:  # else the rest is of no interest
             content += file.read()
     return decode(content, path.name)
 
 
 def decode(content: bytes, name: str) -> dict[str, Any]:
-    """The tree that `encode` was given; `name` is for the error, as of `read`."""
+    """The tree that `encode` was given; `name` is for the error message. Raises as `read`."""
     if not content.startswith(_MAGIC):
-        raise CheckpointError(f"{name}: damaged, or no checkpoint of this version")
+        raise CheckpointError(f"{name}: damaged, or not a checkpoint of this version")
     body = memoryview(content)[_START:]
     if hashlib.sha256(body).digest() != content[len(_MAGIC) : _START]:
         raise CheckpointError(
-            f"{name}: damaged, its {len(content):,} bytes do not have the checksum they were "
+            f"{name}: damaged, the checksum of its {len(content):,} bytes is not the one it was "
             "written with"
         )
     try:
         return _decoded(body)
     except _MADE_BY_OTHERS as error:
-        # Its checksum is right: not damaged, but made by something else than `write`.
+        # Its checksum is right: not damaged, but written by something other than `write`.
         raise CheckpointError(
-            f"{name}: no checkpoint of this version ({type(error).__name__})"
+            f"{name}: not a checkpoint of this version ({type(error).__name__})"
         ) from error
 
 
@@ -124,7 +124,7 @@ def _decoded(body: memoryview) -> dict[str, Any]:
     for described in header["arrays"]:
         dtype, shape = np.dtype(described["dtype"]), described["shape"]
         if not all(isinstance(size, int) and 0 <= size <= len(body) for size in shape):
-            raise ValueError(f"no shape: {shape}")
+            raise ValueError(f"not a valid shape: {shape}")
         length = math.prod(shape) * dtype.itemsize
         values = np.frombuffer(body[position : position + length], dtype)
         arrays.append(values.reshape(shape))
@@ -133,7 +133,7 @@ def _decoded(body: memoryview) -> dict[str, Any]:
 
 
 def _bytes(array: np.ndarray) -> Any:
-    """The array's bytes, as a buffer."""
+    """The bytes of an array, as a buffer."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
@@ -141,12 +141,12 @@ def _without_arrays(value: Any, arrays: list[np.ndarray]) -> Any:
     if isinstance(value, np.ndarray):
         little = value.dtype.newbyteorder("<")
         if value.dtype.hasobject:
-            raise TypeError(f"a checkpoint holds no arrays of {value.dtype}")
+            raise TypeError(f"a checkpoint: expected arrays of numbers, got one of {value.dtype}")
         arrays.append(value.astype(little, copy=False))
         return {"array": len(arrays) - 1}
     if isinstance(value, Mapping):
         if any(not isinstance(key, str) for key in value):
-            raise TypeError(f"a checkpoint's dicts have texts as keys, got {list(value)}")
+            raise TypeError(f"a checkpoint: expected dicts with string keys, got {list(value)}")
         return {"dict": {key: _without_arrays(part, arrays) for key, part in value.items()}}
     if isinstance(value, list | tuple):
         return [_without_arrays(part, arrays) for part in value]
@@ -154,7 +154,10 @@ def _without_arrays(value: Any, arrays: list[np.ndarray]) -> Any:
         value = value.item()
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise TypeError(f"a checkpoint holds numbers, texts and arrays, got {type(value).__name__}")
+    raise TypeError(
+        "a checkpoint: expected numbers, strings, arrays, lists or dicts, got a "
+        f"{type(value).__name__}"
+    )
 
 
 def _with_arrays(value: Any, arrays: list[np.ndarray]) -> Any:
@@ -168,7 +171,7 @@ def _with_arrays(value: Any, arrays: list[np.ndarray]) -> Any:
 
 
 def _sync_folder(folder: Path) -> None:
-    """The rename itself, to the disk; systems that cannot open a folder do without."""
+    """Flushes a rename to the disk; does nothing on systems that cannot open a folder."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError:

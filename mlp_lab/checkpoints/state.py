@@ -1,4 +1,4 @@
-"""The state of a model in training, taken out and put back."""
+"""Collects the state of a model in training, and restores it."""
 
 import random
 from collections.abc import Iterable, Sequence
@@ -10,8 +10,8 @@ import numpy as np
 
 from mlp_lab.checkpoints.files import CheckpointError
 
-# What Keras' own callbacks remember from one epoch to the next. A callback of the user's own
-# has `get_state()` and `set_state(state)`, of numbers, texts, arrays, lists and dicts.
+# What Keras' own callbacks remember from one epoch to the next. Users' callbacks have
+# `get_state()` and `set_state(state)`, with numbers, strings, arrays, lists and dicts.
 _REMEMBERED = {
     keras.callbacks.EarlyStopping: (
         "wait",
@@ -32,15 +32,15 @@ _REMEMBERED = {
 
 
 def collect(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, Any]:
-    """Everything that the rest of a training depends on, but for the position in it.
+    """Everything that the rest of a training depends on, except the position in it.
 
-    Weights, states of random generators (dropout), the optimizer's variables, the metrics'
-    sums, what callbacks remember, and the generators of Python, NumPy and Keras.
+    That is the weights, the states of random generators (dropout), the optimizer's variables,
+    the metrics' sums, what callbacks remember, and the generators of Python, NumPy and Keras.
 
     Args:
       model: compiled and built, with its optimizer and metrics.
-      callbacks: those of `fit`; which of them remember something, in their order, is part
-        of the state.
+      callbacks: those of `fit`. The classes of those that remember something, in their order,
+        are part of the state.
     """
     return {
         "variables": {group: _taken(group_of) for group, group_of in _groups(model).items()},
@@ -57,13 +57,13 @@ def restore(
     state: dict[str, Any],
     parts: Sequence[str] = ("weights", "optimizer", "metrics", "callbacks", "generators"),
 ) -> None:
-    """Puts back what `collect` took.
+    """Restores what `collect` returned.
 
     Args:
-      model: of the same architecture, optimizer and metrics, compiled and built.
+      model: with the same architecture, optimizer and metrics, compiled and built.
       callbacks: the same classes in the same order.
-      state: of `collect`.
-      parts: which of it.
+      state: what `collect` returned.
+      parts: which parts of it to restore.
 
     Raises:
       CheckpointError: the state belongs to another model, optimizer or list of callbacks.
@@ -78,7 +78,7 @@ def restore(
     if found != [each["class"] for each in saved]:
         raise CheckpointError(
             f"callbacks: the checkpoint was made with {[each['class'] for each in saved]}, this "
-            f"training has {found}; give the same ones in the same order"
+            f"training has {found}; pass the same callbacks in the same order"
         )
     for name, variables in groups.items():
         for variable, taken in zip(variables, state["variables"][name], strict=True):
@@ -92,7 +92,7 @@ def restore(
 def _groups(model) -> dict[str, list[Any]]:
     metrics = list(model.metrics_variables)
     if hasattr(model, "replicas"):
-        metrics = model.replicas.each(metrics)  # each of several counts for itself
+        metrics = model.replicas.each(metrics)  # each replica has its own sums
     return {
         "weights": list(model.variables),
         "optimizer": list(model.optimizer.variables),
@@ -105,7 +105,7 @@ def _taken(variables) -> list[dict[str, Any]]:
 
 
 def _plain(array: np.ndarray) -> np.ndarray:
-    """bfloat16 and its like, which NumPy does not know by name, as their bits."""
+    """Types that NumPy does not know by name, such as bfloat16, as their bits."""
     if array.dtype.kind in "biuf" and array.dtype.name in np.sctypeDict:
         return array
     return array.view(f"u{array.dtype.itemsize}")
@@ -123,24 +123,19 @@ def _check(group: str, variables, saved: list[dict[str, Any]]) -> None:
             "resume with the model, optimizer and metrics that it was made with"
         )
     for variable, taken in zip(variables, saved, strict=True):
-        # Paths are not compared: Keras numbers equal names over the whole process.
-        own, other = (
-            (variable.dtype, list(variable.shape)),
-            (
-                taken["dtype"],
-                list(taken["value"].shape),
-            ),
-        )
+        # Paths are not compared: Keras numbers equal names across the whole process.
+        own = variable.dtype, list(variable.shape)
+        other = taken["dtype"], list(taken["value"].shape)
         if own != other:
             raise CheckpointError(
-                f"{group}: {taken['path']} is {other[0]} {other[1]} in the checkpoint, here "
-                f"{variable.path} is {own[0]} {own[1]}; resume with the model, optimizer and "
-                "metrics that it was made with"
+                f"{group}: {taken['path']} is {other[0]} {other[1]} in the checkpoint, but "
+                f"{variable.path} in this model is {own[0]} {own[1]}; resume with the model, "
+                "optimizer and metrics that it was made with"
             )
 
 
 def _names(callback) -> tuple[str, ...]:
-    """What a callback's state consists of; nothing if it remembers nothing."""
+    """The names of what makes up a callback's state; empty if it remembers nothing."""
     if hasattr(callback, "get_state"):
         return ("get_state",)
     return next((names for cls, names in _REMEMBERED.items() if isinstance(callback, cls)), ())
@@ -182,9 +177,9 @@ def _set_generators(state: dict[str, Any]) -> None:
 
 
 def _keras_generator():
-    """The generator behind `keras.random` calls without a seed, if one has been made.
+    """The generator behind `keras.random` calls without a seed, if it exists.
 
-    Keras has no public way to it; tests/test_workarounds.py notices a change.
+    Keras has no public access to it; tests/test_workarounds.py notices a change.
     """
     from keras.src.backend.common import global_state
 

@@ -1,4 +1,4 @@
-"""A folder of checkpoints, of which the last few are kept."""
+"""A folder of checkpoints, in which the latest few are kept."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,12 +12,12 @@ _NAME = re.compile(r"step-(\d{12})\.ckpt")
 
 
 class Store:
-    """Checkpoints by the number of steps made.
+    """Checkpoints, named after the number of steps made.
 
     Args:
-      folder: made with the first checkpoint.
+      folder: created with the first checkpoint.
       keep: how many of the latest are kept, at least 1.
-      say: told which files are damaged.
+      say: called with a message for each file that cannot be used.
 
     Raises:
       ValueError: keep below 1.
@@ -40,17 +40,17 @@ class Store:
         return sorted(found, reverse=True)
 
     def save(self, step: int, tree: Mapping[str, Any]) -> Path:
-        """Writes a checkpoint, then removes those that are too many.
+        """Writes a checkpoint, then removes the oldest beyond `keep`.
 
         Raises:
-          OSError: it cannot be written; those before it stay.
+          OSError: it cannot be written; earlier checkpoints stay.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"step-{step:012d}.ckpt"
         files.write(path, tree)
         for old in self.paths()[self.keep :]:
             old.unlink(missing_ok=True)
-        # Left by a process that was killed while it wrote.
+        # Left by a process that was killed while writing.
         for unfinished in self.folder.glob(".step-*.tmp"):
             unfinished.unlink(missing_ok=True)
         return path
@@ -61,13 +61,13 @@ class Store:
             path.unlink(missing_ok=True)
 
     def load(self) -> dict[str, Any] | None:
-        """The latest checkpoint that is whole; damaged ones are named and passed over.
+        """The latest intact checkpoint; damaged ones are reported and skipped.
 
         Returns:
-          None if there never was one.
+          Its tree, or None if there are no checkpoints.
 
         Raises:
-          CheckpointError: there are some, and none can be used.
+          CheckpointError: there are checkpoints, but none can be used.
         """
         paths = self.paths()
         reasons = []
@@ -78,7 +78,7 @@ class Store:
                 reasons.append(str(error))
                 self._say(f"checkpoint not used: {error}")
                 continue
-            for newer in paths[: len(reasons)]:  # or they would count as the latest for ever
+            for newer in paths[: len(reasons)]:  # else they would stay the latest forever
                 newer.replace(newer.with_suffix(".damaged"))
             return tree
         if reasons:

@@ -1,7 +1,7 @@
-"""Data sets: where they are found, how their files are read, what is known of them.
+"""Data sets: where they are found, how their files are read, what is known about them.
 
-`load` is the way in. Importing this package imports neither Keras nor TensorFlow;
-only a download does.
+Start with `load`. Importing this package imports neither Keras nor TensorFlow; a download
+imports Keras.
 """
 
 from mlp_lab.data.catalogue import ARRAY_NAMES, DATASETS, DatasetInfo, dataset_names

@@ -1,4 +1,4 @@
-"""The facts of the two data sets: classes, sizes, checksums and where they are published."""
+"""The facts about the two data sets: classes, sizes, checksums and where they are published."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 ARRAY_NAMES = ("x_train", "y_train", "x_test", "y_test")
-"""The four arrays of a data set, in the order of every mapping in this room."""
+"""The four arrays of a data set, in the order of every mapping in this package."""
 
 IDX_STEMS: Mapping[str, str] = MappingProxyType(
     {
@@ -17,7 +17,7 @@ IDX_STEMS: Mapping[str, str] = MappingProxyType(
         "y_test": "t10k-labels-idx1-ubyte",
     }
 )
-"""Published name of the IDX file of each array, without `.gz`."""
+"""Published name of each array's IDX file, without `.gz`."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class RemoteFile:
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known of a data set before any of its files is read.
+    """What is known about a data set before any of its files is read.
 
     Attributes:
       name: the name used in `--dataset`.
@@ -49,12 +49,12 @@ class DatasetInfo:
       image_shape: (rows, columns) of an image, in pixels.
       rows: published number of images, `{"train": ..., "test": ...}`.
       sha256: per array name, the hexadecimal SHA-256 of its decoded content: the
-        raw uint8 bytes in C order, labels too as one byte each. Independent of
-        the file format and of its compression.
+        raw uint8 bytes in C order, with one byte per label. It does not depend on
+        the file format or its compression.
       downloads: the files of the full set.
       cache_subdir: folder of these files below the Keras home.
-      npz_names: names under which a folder may hold the set in Keras' npz layout.
-      installed: folders in which an operating system's package may put the set.
+      npz_names: file names that the set may have in Keras' npz layout.
+      installed: folders where an operating system's package may put the set.
       sample_rows: number of images in the bundled sample.
       sample_sha256: as `sha256`, of the bundled sample.
     """
@@ -92,7 +92,7 @@ _MNIST = DatasetInfo(
     class_names=tuple("0123456789"),
     image_shape=(28, 28),
     rows=_PUBLISHED_ROWS,
-    # Computed from the published IDX files; the MD5s of those, unpacked, are
+    # Computed from the published IDX files, whose MD5s, unpacked, are
     # 6bbc9ace898e44ae57da46a324031adb, a25bea736e30d166cdddb491f175f624,
     # 2646ac647ad5339dbf082846283269ea and 27ae3e4e09519cfbb04c329615203637.
     sha256=_per_array(
@@ -133,7 +133,7 @@ def _fashion_file(array: str, md5: str) -> RemoteFile:
 _FASHION_MNIST = DatasetInfo(
     name="fashion_mnist",
     # github.com/zalandoresearch/fashion-mnist calls class 0 "T-shirt/top"; the
-    # shorter name fits the tables and has no path separator in it.
+    # shorter name fits into tables and contains no path separator.
     class_names=(
         "T-shirt",
         "Trouser",
@@ -148,7 +148,7 @@ _FASHION_MNIST = DatasetInfo(
     ),
     image_shape=(28, 28),
     rows=_PUBLISHED_ROWS,
-    # Computed from the published IDX files; the MD5s of those, unpacked, are
+    # Computed from the published IDX files, whose MD5s, unpacked, are
     # f4a8712d7a061bf5bd6d2ca38dc4d50a, 9018921c3c673c538a1fc5bad174d6f9,
     # 8181f5470baa50b63fa0f6fddb340f0a and 15d484375f8d13e6eb1aabb0c3f46965.
     sha256=_per_array(

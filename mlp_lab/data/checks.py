@@ -1,4 +1,4 @@
-"""Checks that four arrays form one data set, whatever file they came from."""
+"""Checks that four arrays form one data set, whichever files they came from."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _SPLITS = (("training", "x_train", "y_train"), ("test", "x_test", "y_test"))
 def checked(
     arrays: Mapping[str, np.ndarray | Rows], files: Mapping[str, Path], info: DatasetInfo
 ) -> dict[str, np.ndarray | Rows]:
-    """Checks shapes, counts and labels, and unifies the types.
+    """Checks shapes, counts and labels, and converts labels to one type.
 
     Args:
       arrays: x_train, y_train, x_test, y_test; images uint8, labels integers.
-      files: per array name, the file it was read from, for the messages.
+      files: per array name, the file it was read from, for error messages.
       info: the data set the arrays claim to be.
 
     Returns:
@@ -65,7 +65,7 @@ def checked(
         in_range = functools.partial(_in_range, path=at_labels, split=split, info=info)
         if isinstance(labels, Rows):
             result[labels_name] = labels = labels.mapped(in_range)
-            # Those that lie among the images are looked at when they are read.
+            # Labels in the same file as the images are checked when they are read.
             for _ in labels.chunks() if at_labels != at_images else ():
                 pass
         else:
@@ -81,7 +81,7 @@ def _in_range(labels: np.ndarray, path: Path, split: str, info: DatasetInfo) -> 
         raise DataFault(
             path,
             f"{len(wrong):,} {split} labels are out of range: label {labels[first]} at row "
-            f"{first}, {info.name} has 0 to {info.num_classes - 1}",
+            f"{first}, expected 0 to {info.num_classes - 1} for {info.name}",
         )
     return labels.astype(np.int32)
 
@@ -100,10 +100,10 @@ def check_content(
       found: hashes of the arrays that were read, by name.
       expected: hashes they must have.
       files: per array name, the file it was read from.
-      what: what the content should be, for the message ("the published mnist").
+      what: what the content should be, for the error message ("the published mnist").
 
     Raises:
-      DataFault: names the first file whose content differs.
+      DataFault: the content of a file differs; the first such file is named.
     """
     for name in ARRAY_NAMES:
         if found[name] != expected[name]:

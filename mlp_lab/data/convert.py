@@ -1,4 +1,4 @@
-"""Writes a data set as shards, from any of the forms in which it can come."""
+"""Writes a data set as shards, from any supported form."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def convert(
     rows_per_shard: int = ROWS_PER_SHARD,
     overwrite: bool = False,
 ) -> dict[str, int]:
-    """Writes a data set as a folder of shards, some rows at a time.
+    """Writes a data set as a folder of shards, a few thousand rows at a time.
 
     Args:
-      source: a folder as `--data_dir` takes, an .npz file, or with `test` the training images as
-        CSV (see `csv_chunks`). Plain IDX and npy files are not read as a whole.
-      target: of the folder; see `write_shards`.
+      source: a folder as for `--data_dir`, an .npz file or, with `test`, the training images as
+        CSV (see `csv_chunks`). Plain IDX and npy files are never held in memory as a whole.
+      target: the folder to write; see `write_shards`.
       info: size of the images and number of classes.
       test: the test images as CSV.
-      rows_per_shard: rows of every file but the last of a part.
-      overwrite: whether to replace a folder of shards.
+      rows_per_shard: rows in every file of a part except the last.
+      overwrite: whether to replace an existing folder of shards.
 
     Returns:
-      The number of rows of "train" and "test".
+      The number of rows in "train" and "test".
 
     Raises:
       DataFault: the source cannot be used, or the target cannot be written.

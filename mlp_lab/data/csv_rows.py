@@ -1,4 +1,4 @@
-"""Reader of images in CSV files: a line per image, its label and then its pixels."""
+"""Reader of images in CSV files: one line per image, its label and then its pixels."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import numpy as np
 
 from mlp_lab.data.catalogue import DatasetInfo
 from mlp_lab.data.faults import DataFault
-from mlp_lab.data.streams import open_regular, reason_of
+from mlp_lab.data.streams import open_regular, unreadable
 
 _ROWS_PER_CHUNK = 4096
 _BYTES_PER_CELL = 16
 
 
 def csv_chunks(path: str | os.PathLike[str], info: DatasetInfo) -> Iterator[dict[str, np.ndarray]]:
-    """Reads a CSV file in chunks, without holding all of it.
+    """Reads a CSV file in chunks, without holding all of it in memory.
 
-    Each line has the label and then the pixels, row by row, as whole numbers with commas between
-    them: the form in which MNIST and Fashion-MNIST are passed around. A first line that begins
-    with no number holds the columns' names and is left out.
+    Each line has the label and then the pixels, row by row, as whole numbers separated by
+    commas: the usual form of MNIST and Fashion-MNIST as CSV. If the first line does not begin
+    with a number, it is taken as column names and skipped.
 
     Args:
       path: the file.
-      info: the size of the images and the number of classes.
+      info: size of the images and number of classes.
 
     Yields:
       {"x": uint8 [m, rows, columns], "y": uint8 [m]}.
 
     Raises:
-      DataFault: a line has another number of columns, or a value that is not allowed; it is
-        named by its number, counted from 1.
+      DataFault: a line has the wrong number of columns or a value that is not allowed; the
+        message gives the line's number, counted from 1.
     """
     path = Path(path)
     columns = 1 + info.image_shape[0] * info.image_shape[1]
@@ -43,14 +43,14 @@ def csv_chunks(path: str | os.PathLike[str], info: DatasetInfo) -> Iterator[dict
             try:
                 line = file.readline(columns * _BYTES_PER_CELL)
             except OSError as error:
-                raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
+                raise unreadable(path, error) from error
             if number == 1 and line and not line.split(b",")[0].strip().isdigit():
                 first = 2
                 continue
             if line.strip():
                 lines.append(line)
             elif line:
-                raise DataFault(path, f"line {number} is empty")
+                raise DataFault(path, f"line {number} is empty; remove it")
             if len(lines) == _ROWS_PER_CHUNK or (not line and lines):
                 yield _chunk(lines, first, path, columns, info)
                 first, lines = first + len(lines), []
@@ -75,8 +75,8 @@ def _chunk(
         if values[row, 0] >= info.num_classes:
             raise DataFault(
                 path,
-                f"line {first + row}: label {values[row, 0]} in column 1, {info.name} has 0 to "
-                f"{info.num_classes - 1}",
+                f"line {first + row}: label {values[row, 0]} in column 1, expected 0 to "
+                f"{info.num_classes - 1} for {info.name}",
             )
     return {"x": values[:, 1:].reshape(-1, *info.image_shape), "y": values[:, 0]}
 

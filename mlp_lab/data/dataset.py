@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mlp_lab.data.rows import Rows
+from mlp_lab.display import Displayed, Row, megabytes, shortened
 
 
 def content_sha256(array: np.ndarray) -> str:
@@ -26,14 +27,14 @@ class Origin:
     """Where the arrays of a `Dataset` came from.
 
     Attributes:
-      kind: the source that delivered: `"data_dir"`, `"keras_cache"`,
-        `"installed"`, `"download"` or `"sample"`.
-      location: file or folder that was read.
+      kind: the source that was used: `"data_dir"`, `"keras_cache"`, `"installed"`,
+        `"download"` or `"sample"`.
+      location: the file or folder that was read.
       sha256: per array name, the SHA-256 of its content (see `content_sha256`); empty for
         `Rows` of IDX and npy files, which are not read before training.
       published: whether all four arrays equal the full set as published.
       rows: number of images, `{"train": ..., "test": ...}`.
-      notes: what was said on the console on the way, one line each.
+      notes: what was printed on the console while loading, one line each.
     """
 
     kind: str
@@ -44,7 +45,7 @@ class Origin:
     notes: tuple[str, ...] = ()
 
     def as_record(self) -> dict[str, Any]:
-        """The same as a dictionary that `json.dumps` takes."""
+        """The same as a dictionary for `json.dumps`."""
         return {
             "kind": self.kind,
             "location": self.location,
@@ -55,25 +56,25 @@ class Origin:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Displayed):
     """Images and labels, ready for a pipeline. The arrays are read-only, or `Rows` of files.
 
     Attributes:
       name: the name used in `--dataset`.
       x_train: uint8 [n, rows, columns], pixels from 0 (background) to 255.
       y_train: int32 [n], labels from 0 to `num_classes - 1`.
-      x_test: as `x_train`, of the test set.
-      y_test: as `y_train`, of the test set.
+      x_test: like `x_train`, for the test set.
+      y_test: like `y_train`, for the test set.
       class_names: one name per class, index = label.
       origin: where the arrays came from.
     """
 
     name: str
-    x_train: np.ndarray | Rows = field(repr=False)
-    y_train: np.ndarray | Rows = field(repr=False)
-    x_test: np.ndarray | Rows = field(repr=False)
-    y_test: np.ndarray | Rows = field(repr=False)
+    x_train: np.ndarray | Rows
+    y_train: np.ndarray | Rows
+    x_test: np.ndarray | Rows
+    y_test: np.ndarray | Rows
     class_names: tuple[str, ...]
     origin: Origin
 
@@ -81,7 +82,7 @@ class Dataset:
         for name in ("x_train", "y_train", "x_test", "y_test"):
             array = getattr(self, name)
             if isinstance(array, np.ndarray):
-                # A view: the caller's own array keeps its flags.
+                # A view, so that the caller's own array stays writable.
                 array = array.view()
                 array.setflags(write=False)
                 object.__setattr__(self, name, array)
@@ -90,3 +91,16 @@ class Dataset:
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    def _display(self) -> tuple[str, list[Row]]:
+        rows: list[Row] = []
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            array = getattr(self, name)
+            files = f" in {array.files.names}" if isinstance(array, Rows) else ""
+            rows.append((name, array, megabytes(array.nbytes) + files))
+        return self.name, [
+            *rows,
+            ("class_names", shortened(self.class_names)),
+            ("origin", self.origin.kind, self.origin.location),
+            ("published", self.origin.published),
+        ]

@@ -1,9 +1,9 @@
 """Downloads a full data set into the Keras cache.
 
-Three promises: without a network it gives up within seconds; a server that stops
-sending, sends too slowly or does not end is given up on; and no file gets its final name
-in the cache before its checksum and its decoded content have been verified, so that
-neither a kill nor a full disk leaves a file that is later taken as good.
+Without a network it gives up within seconds. It also gives up on a server that stops
+sending, sends too slowly or never stops. No file gets its final name in the cache before its
+checksum and its decoded content have been verified, so that neither a kill nor a full disk
+leaves a bad file that a later run would trust.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from mlp_lab.data.rows import Rows
 from mlp_lab.data.streams import CHUNK_BYTES, reason_of
 
 PROBE_SECONDS = 5.0
-"""Total time in which the server must answer before a download is tried."""
+"""Time within which the server must answer before a download is tried."""
 
 STALL_SECONDS = 20.0
-"""Time without a single byte after which a running download is given up."""
+"""A running download is given up after this time without a single byte."""
 
 TOTAL_SECONDS = 600.0
-"""Time for all files of a set; the larger one, 30.9 MB, needs 52 kB/s."""
+"""Time for all files of a set; the larger set, 30.9 MB, needs 52 kB/s."""
 
 MAX_FILE_BYTES = 100 * 1024**2
-"""Largest file that is fetched, four times the largest published one."""
+"""Largest file that is downloaded: four times the largest published one."""
 
 _STAGING_PREFIX = ".mlp_lab-download-"
 _STALE_SECONDS = 24 * 3600.0
 
-# Some servers answer a GET but not a HEAD request; they are reachable all the same.
+# Some servers answer GET requests but not HEAD requests; they are reachable too.
 _HEAD_REFUSED = (405, 501)
 
 _NETWORK_ERRORS = (OSError, http.client.HTTPException, ValueError)
@@ -56,9 +56,9 @@ _NETWORK_ERRORS = (OSError, http.client.HTTPException, ValueError)
 def download(
     info: DatasetInfo, note: Callable[[str], None]
 ) -> tuple[dict[str, np.ndarray | Rows], dict[str, Path]]:
-    """Brings the full set into the Keras cache, and reads it.
+    """Downloads the full set into the Keras cache and reads it.
 
-    Files that are already there with the right checksum are not fetched again.
+    Files that are already there with the right checksum are not downloaded again.
 
     Args:
       info: the data set.
@@ -68,11 +68,10 @@ def download(
       The arrays by name (see `folder.read_arrays`), and the cached file of each.
 
     Raises:
-      Absent: with the reason, when there is no network, the server does not
-        deliver, what it delivers is not the published set, or the cache cannot
-        be written.
+      Absent: there is no network, the server does not send the files, they are not the
+        published set, or the cache cannot be written. The message says which.
     """
-    home = keras_homes()[-1]  # The last one is the one Keras can write to.
+    home = keras_homes()[-1]  # Keras can write to the last one.
     final = cached_files(home, info)
     folder = home / info.cache_subdir
     needed = [file for file in info.downloads if not _has_digest(folder / file.file_name, file)]
@@ -92,7 +91,7 @@ def download(
             arrays = read_arrays(files, info)
             check_content(content_hashes(arrays), info.sha256, files, f"the published {info.name}")
         except DataFault as fault:
-            raise Absent(f"the downloaded files are not usable ({fault})") from fault
+            raise Absent(f"the downloaded files cannot be used ({fault})") from fault
         try:
             for file in needed:
                 os.replace(staging / file.file_name, folder / file.file_name)
@@ -102,14 +101,14 @@ def download(
 
 
 def probe(url: str, seconds: float | None = None) -> str | None:
-    """Asks the server for the headers of `url`, in a bounded time.
+    """Requests the headers of `url`, within a time limit.
 
     Args:
-      url: what to ask for; proxies from the environment are used.
-      seconds: limit, `PROBE_SECONDS` by default.
+      url: what to request; proxies from the environment are used.
+      seconds: the limit, `PROBE_SECONDS` by default.
 
     Returns:
-      None if the server has it, else the reason in a few words.
+      None if the server has it, else why not in a few words.
     """
     limit = PROBE_SECONDS if seconds is None else seconds
     return _in_time(
@@ -118,11 +117,11 @@ def probe(url: str, seconds: float | None = None) -> str | None:
 
 
 def _in_time(work: Callable[[], str | None], seconds: float, late: str) -> str | None:
-    """What `work` returns, or `late` if that takes longer.
+    """What `work` returns, or `late` if it takes longer than `seconds`.
 
-    A resolver or a proxy that hangs, or headers that trickle, are not bounded by a
-    socket's timeout, hence the thread. It is a daemon: if it hangs for good it does not
-    keep the program from ending.
+    It runs in a thread, because a socket's timeout does not cover a resolver or proxy that
+    hangs, or headers that trickle in. The thread is a daemon: if it hangs forever, the program
+    can still end.
     """
     outcome: list[str | None] = []
     thread = threading.Thread(
@@ -154,7 +153,7 @@ def _network_reason(url: str, error: Exception) -> str:
 
 
 def _server(url: str) -> str:
-    """Names the host of `url` and the proxy on the way, without the proxy's password."""
+    """The host of `url` and the proxy in use, if any, without the proxy's password."""
     parts = urllib.parse.urlsplit(url)
     host = parts.hostname or url
     proxy = urllib.request.getproxies().get(parts.scheme)
@@ -165,7 +164,7 @@ def _server(url: str) -> str:
 
 
 def _fetch(file: RemoteFile, staging: Path, end: float) -> None:
-    """Fetches a file until `end` of the monotonic clock, and checks its checksum."""
+    """Downloads a file and verifies its checksum; `end` is a time of the monotonic clock."""
     path = staging / file.file_name
     stopped = threading.Event()
     try:
@@ -177,14 +176,14 @@ def _fetch(file: RemoteFile, staging: Path, end: float) -> None:
     finally:
         stopped.set()
     if reason is None and not _has_digest(path, file):
-        reason = f"its {file.algorithm} is not the published one"
+        reason = f"its {file.algorithm} checksum is not the published one"
     if reason is not None:
         raise Absent(f"download of {file.url} failed ({reason})")
 
 
 def _receive(url: str, path: Path, stopped: threading.Event) -> str | None:
-    """Fetches a file with a bar on the way; returns None, or why it is not whole."""
-    # Imported here: Keras takes seconds, and whoever needs no download needs no Keras.
+    """Downloads a file with a progress bar; returns None, or why it is incomplete."""
+    # Imported late: Keras takes seconds to import, and only a download needs it.
     import keras
 
     received = 0
@@ -192,11 +191,11 @@ def _receive(url: str, path: Path, stopped: threading.Event) -> str | None:
         with urllib.request.urlopen(url, timeout=STALL_SECONDS) as response, open(path, "wb") as to:
             length = int(response.headers.get("Content-Length") or 0)
             bar = keras.utils.Progbar(length or None, unit_name="byte")
-            # read1 returns what has come, where read would wait for a whole piece.
+            # read1 returns what has arrived; read would wait for a whole piece.
             while (piece := response.read1(CHUNK_BYTES)) and not stopped.is_set():
                 received += len(piece)
                 if received > MAX_FILE_BYTES:
-                    return f"more than {MAX_FILE_BYTES:,} bytes came"
+                    return f"the server sent more than {MAX_FILE_BYTES:,} bytes"
                 to.write(piece)
                 bar.update(received)
     except _NETWORK_ERRORS as error:
@@ -206,7 +205,7 @@ def _receive(url: str, path: Path, stopped: threading.Event) -> str | None:
 
 @contextmanager
 def _staging(folder: Path) -> Iterator[Path]:
-    """A private folder beside the final files, so that moving a file there is atomic."""
+    """A private folder next to the final files, from which files can be moved atomically."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         _sweep(folder)
@@ -220,7 +219,7 @@ def _staging(folder: Path) -> Iterator[Path]:
 
 
 def _sweep(folder: Path) -> None:
-    """Removes what a killed download left; younger folders may be another process's."""
+    """Removes what killed downloads left; newer folders may belong to a running process."""
     for left in folder.glob(f"{_STAGING_PREFIX}*"):
         if time.time() - left.stat().st_mtime > _STALE_SECONDS:
             shutil.rmtree(left, ignore_errors=True)

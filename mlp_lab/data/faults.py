@@ -1,4 +1,4 @@
-"""What the readers of this room raise; `sources` turns it into a user's `InputError`."""
+"""What the readers of this package raise; `sources` turns it into an `InputError`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from mlp_lab.errors import one_line
 class DataFault(ValueError):
     """A data file or folder cannot be used.
 
-    A reader knows the file but not which option of the user's led to it, so it
-    raises this; the message starts with the path.
+    A reader knows the file, but not which of the user's options led to it, so it raises
+    this instead of an `InputError`. The message starts with the path.
 
     Args:
-      path: the file or folder at fault.
+      path: the file or folder that cannot be used.
       problem: what is wrong with it, on one line.
     """
 
@@ -25,7 +25,7 @@ class DataFault(ValueError):
 
 
 class Absent(Exception):
-    """A source has nothing to offer: normal, unlike a damaged file.
+    """A source does not have the data set. Unlike a damaged file, this is normal.
 
     Args:
       reason: why, as a clause ("not in the Keras cache (/home/me/.keras/...)").

@@ -15,7 +15,7 @@ from mlp_lab.data.idx import is_gzip, read_idx
 from mlp_lab.data.npz import check_dtype, read_npz
 from mlp_lab.data.rows import MEMORY_MB, Rows, open_rows
 from mlp_lab.data.shards import INDEX, open_shards
-from mlp_lab.data.streams import open_regular, reason_of
+from mlp_lab.data.streams import open_regular, unreadable
 
 _SHOWN_NAMES = 6
 
@@ -23,19 +23,20 @@ _SHOWN_NAMES = 6
 def find_files(path: Path, info: DatasetInfo) -> dict[str, Path]:
     """Finds the file of each array.
 
-    A folder may hold several candidates. The order is: shards, IDX plain, IDX gzipped, npy
-    (`x_train.npy`, ...), npz. IDX and npy files may be mixed; an npz is used only when the four
-    are not all there.
+    A folder may hold several candidates. The order of preference is: shards, plain IDX, gzipped
+    IDX, npy (`x_train.npy`, ...), npz. IDX and npy files may be mixed; an npz is used only if one
+    of the four arrays has no such file.
 
     Args:
-      path: a folder, or an .npz file itself.
-      info: the data set looked for.
+      path: a folder, or an .npz file.
+      info: the data set to look for.
 
     Returns:
-      A path per array name; the same path four times for an npz, or the index of shards.
+      A path per array name. For an npz, or for shards and their index, it is the same path
+      four times.
 
     Raises:
-      DataFault: the path is missing, neither a folder nor an .npz file, empty,
+      DataFault: the path does not exist, is neither a folder nor an .npz file, is empty,
         or lacks the files.
     """
     try:
@@ -47,7 +48,7 @@ def find_files(path: Path, info: DatasetInfo) -> dict[str, Path]:
             return dict.fromkeys(ARRAY_NAMES, path)
         raise DataFault(path, "is neither a directory nor an .npz file") from None
     except (OSError, ValueError) as error:
-        raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
+        raise unreadable(path, error) from error
     if not names:
         raise DataFault(path, f"is an empty directory; expected {_expected(info)}")
     if INDEX in names:
@@ -72,8 +73,8 @@ def find_files(path: Path, info: DatasetInfo) -> dict[str, Path]:
 def idx_names(array: str) -> tuple[str, ...]:
     """File names under which an array's IDX file is accepted, the preferred one first.
 
-    Besides the published name (`train-images-idx3-ubyte`) that with a dot for
-    the second hyphen (`train-images.idx3-ubyte`), which some archives contain.
+    Besides the published name (`train-images-idx3-ubyte`), the one with a dot in place of
+    the second hyphen (`train-images.idx3-ubyte`) is accepted, which some archives contain.
     """
     stem = IDX_STEMS[array]
     dotted = stem.replace("-idx", ".idx")
@@ -83,13 +84,13 @@ def idx_names(array: str) -> tuple[str, ...]:
 def read_arrays(
     files: Mapping[str, Path], info: DatasetInfo, memory_mb: int = MEMORY_MB
 ) -> dict[str, np.ndarray | Rows]:
-    """Reads and checks the four arrays; opens those of larger sets.
+    """Reads and checks the four arrays; those of larger sets are only opened.
 
     Args:
-      files: a path per array name, as `find_files` returns.
+      files: a path per array name, as `find_files` returns them.
       info: the data set the files claim to be.
-      memory_mb: of shards and of plain IDX and npy files that have more MB (of 10^6 bytes), rows
-        are read when they are needed. Compressed files are always read.
+      memory_mb: if shards, or plain IDX and npy files, are larger than this many MB (of 10^6
+        bytes), their rows are read when they are needed. Compressed files are always read.
 
     Returns:
       Images uint8 [n, rows, columns] and labels int32 [n], by name.
@@ -118,7 +119,7 @@ def read_arrays(
 
 
 def stated_hashes(files: Mapping[str, Path]) -> dict[str, str]:
-    """What the index of shards says of the arrays' content; empty for other files."""
+    """The content hashes that the index of shards states; empty for other files."""
     first = files[ARRAY_NAMES[0]]
     if first.name != INDEX:
         return {}
@@ -157,5 +158,5 @@ def _wrong_files(path: Path, names: list[str], info: DatasetInfo) -> str:
     text += f"; expected {_expected(info)}"
     for name in (info.name, info.name.replace("_", "-")):
         if (path / name).is_dir():
-            return f"{text}; its folder {path / name} may be the one"
+            return f"{text}; did you mean its folder {path / name}?"
     return text

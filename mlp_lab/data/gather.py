@@ -1,4 +1,4 @@
-"""Takes rows of several arrays, in memory or in files, by NumPy."""
+"""Takes rows of several arrays, in memory or in files, with NumPy."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ import tensorflow as tf
 from mlp_lab.data.rows import Rows
 from mlp_lab.errors import InputError
 
-# Shares of the memory for rows from files: what the buffer gets, and what a piece may take. A
-# piece is held up to five times: in the making, as a tensor, ready, in use, and not yet freed;
-# and there may be pieces of validation data beside those of training.
+# Divisors of the memory for rows from files: the buffer gets a half, a piece may take a
+# twentieth. A piece may exist five times: being made, as a tensor, ready, in use, and not yet
+# freed; and there may be pieces of validation data besides those of training.
 BUFFER_SHARE, PIECE_SHARE = 2, 20
-# A row's place in the buffer's order, and the random number that it is sorted by.
+# A row's place in the buffer's order, and the random number by which it is sorted.
 _PLACE_BYTES = 16
-# TensorFlow takes an array that begins at a multiple of it without a copy.
+# TensorFlow does not copy an array whose address is a multiple of this.
 _ALIGNMENT = 64
 
 
 class Gather:
-    """Rows by number, of arrays that belong together.
+    """Takes rows by number from arrays that belong together.
 
-    Rows from files that are to be shuffled pass a buffer: it is filled with blocks of neighboring
-    rows, and emptied row by row in an order of its own.
+    Rows from files that are shuffled pass through a buffer: it is filled with blocks of
+    neighboring rows, and emptied row by row in another order (see `mlp_lab.data.order`).
 
     Args:
       leaves: arrays, tensors or `Rows` of equal lengths.
       batch_size: the buffer holds whole batches.
-      shuffle: whether rows will be asked for in another order than the files'.
+      shuffle: whether rows will be taken in an order other than that of the files.
 
     Attributes:
-      rows: how many there are.
-      run: of these, how many lie in the buffer at once; all if there is no need of one.
-      block_rows: rows of a block.
-      piece_bytes: most bytes to be taken at once; None if there is no bound.
+      rows: the number of rows.
+      run: how many of them are in the buffer at once; all if no buffer is needed or all fit.
+      block_rows: rows per block.
+      piece_bytes: most bytes that may be taken at once; None if there is no bound.
 
     Raises:
-      InputError: the memory for rows from files does not hold a batch.
+      InputError: a batch does not fit into the memory for rows from files.
     """
 
     def __init__(self, leaves: Sequence[Any], batch_size: int, shuffle: bool):
@@ -64,7 +64,7 @@ class Gather:
             if row_bytes * batch_size > self.piece_bytes:
                 raise InputError(
                     "data_memory_mb",
-                    f"{memory // 10**6} MB are too few for batches of {batch_size} rows of "
+                    f"{memory // 10**6} MB is too little for batches of {batch_size} rows of "
                     f"{row_bytes:,} bytes; give at least "
                     f"{-(-batch_size * row_bytes * PIECE_SHARE // 10**6)}",
                 )
@@ -75,20 +75,20 @@ class Gather:
 
     @property
     def signature(self) -> list[tuple[tf.DType, list[int | None]]]:
-        """Type and shape of what is taken of each array."""
+        """Type and shape of the rows taken from each array."""
         return [(tf.as_dtype(leaf.dtype), [None, *leaf.shape[1:]]) for leaf in self._leaves]
 
     def slice(self, start: int, stop: int) -> list[np.ndarray]:
-        """Rows start to stop, in their own order."""
+        """Rows from start to stop - 1, in the order of the arrays."""
         return [leaf[start:stop] for leaf in self._leaves]
 
     def take(self, blocks: np.ndarray, run: int, chosen: np.ndarray) -> list[np.ndarray]:
-        """Rows of the buffer.
+        """Rows from the buffer, which is filled first if it holds another run.
 
         Args:
-          blocks: the order in which the epoch's blocks pass the buffer.
-          run: how often the buffer has been filled before in this epoch.
-          chosen: numbers of the rows in the buffer.
+          blocks: the order in which the epoch's blocks enter the buffer.
+          run: how many times the buffer has been filled before in this epoch.
+          chosen: places of the rows in the buffer.
         """
         with self._lock:
             if self._files:
@@ -106,7 +106,7 @@ class Gather:
         if self._held == wanted:
             return
         self._held = None
-        # Of the rows in the order of the blocks, the run's; only the last block may be shorter.
+        # The run's rows, in the order of the blocks; only the last block of all may be shorter.
         firsts = blocks * np.int64(self.block_rows)
         lasts = np.minimum(firsts + self.block_rows, self.rows)
         ends = np.cumsum(lasts - firsts)
@@ -136,7 +136,7 @@ def _leaf(leaf: Any) -> Any:
     if isinstance(leaf, Rows):
         return leaf
     if isinstance(leaf, np.ndarray) and leaf.dtype.kind in "biufc":
-        # `np.take` would copy an array of another layout, whole, every time.
+        # `np.take` would copy the whole of an array in another layout every time.
         return np.require(leaf, leaf.dtype.newbyteorder("="), "C")
     return np.asarray(tf.convert_to_tensor(leaf))
 

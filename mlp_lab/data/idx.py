@@ -1,8 +1,8 @@
 """Reader of IDX files, plain or gzipped: the format in which MNIST is published.
 
-An IDX file is, in big-endian order: two zero bytes, one byte for the type of the
-items (8 = unsigned byte), one byte for the number of dimensions, then one
-32-bit size per dimension, then the items in C order.
+An IDX file consists of two zero bytes, one byte for the type of the items (8 = unsigned
+byte), one byte for the number of dimensions, one 32-bit big-endian size per dimension, and
+the items in C order.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import BinaryIO
 import numpy as np
 
 from mlp_lab.data.faults import DataFault
-from mlp_lab.data.streams import MAX_ARRAY_BYTES, open_regular, read_up_to, reason_of
+from mlp_lab.data.streams import MAX_ARRAY_BYTES, open_regular, read_up_to, unreadable
 
 UNSIGNED_BYTE = 0x08
 MAX_DIMS = 4
@@ -33,10 +33,10 @@ _MAX_EXPANSION = 1032
 def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
     """Reads one IDX file of unsigned bytes.
 
-    Compression is recognized by gzip's first two bytes, whatever the file is
-    called. Memory is bounded by what the file really holds: a header's claim is
-    compared with `MAX_ARRAY_BYTES` and with the size of the file before any data
-    is read, and never more than one byte beyond the claim is decompressed.
+    Compression is recognized by gzip's first two bytes, whatever the file's name. Memory is
+    bounded by what the file really holds: the size that the header claims is compared with
+    `MAX_ARRAY_BYTES` and with the size of the file before any data is read, and at most one
+    byte more than that is decompressed.
 
     Args:
       path: an IDX or gzipped IDX file.
@@ -45,7 +45,7 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
       A read-only uint8 array with the shape given in the header.
 
     Raises:
-      DataFault: with the path and what is wrong with the file.
+      DataFault: the file cannot be used; the message has the path and the reason.
     """
     path = Path(path)
     with open_regular(path) as raw:
@@ -62,11 +62,11 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
         except (gzip.BadGzipFile, zlib.error) as error:
             raise DataFault(path, f"the gzip data is corrupt ({error})") from error
         except OSError as error:
-            raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
+            raise unreadable(path, error) from error
 
 
 def is_gzip(path: Path) -> bool:
-    """Whether the file begins as a gzipped one does."""
+    """Whether the file starts with gzip's two bytes."""
     with open_regular(path) as raw:
         return raw.read(2) == _GZIP_MAGIC
 
@@ -92,7 +92,7 @@ def _decode(
     data = read_up_to(stream.read, claimed)
     if len(data) < claimed:
         raise DataFault(path, f"is truncated: {claim}, but only {len(data):,} follow")
-    # One byte more: finds trailing data, and makes gzip verify its checksum at the end.
+    # One more byte reveals trailing data, and makes gzip verify its checksum at the end.
     if stream.read(1):
         raise DataFault(path, f"has trailing bytes: {claim}, but more follow")
     array = np.frombuffer(data, dtype=np.uint8).reshape(shape)
@@ -101,7 +101,11 @@ def _decode(
 
 
 def read_idx_header(stream: BinaryIO | gzip.GzipFile, path: Path) -> tuple[int, ...]:
-    """Reads the header; the shape. Raises `DataFault` if it is none of unsigned bytes."""
+    """Reads the header and returns the shape.
+
+    Raises:
+      DataFault: it is not the header of an IDX file of unsigned bytes.
+    """
     magic = bytes(read_up_to(stream.read, 4))
     if not magic:
         raise DataFault(path, "is empty")

@@ -12,10 +12,9 @@ from mlp_lab.data.catalogue import DatasetInfo
 def keras_homes() -> tuple[Path, ...]:
     """Folders that Keras uses for its cache, the preferred one first.
 
-    As `keras/src/backend/config.py` has it: `KERAS_HOME` if set, else `.keras`
-    in the user's home, or in /tmp if that home is not writable. As
-    `keras.utils.get_file` has it: `/tmp/.keras` instead of a folder that is not
-    writable.
+    As in `keras/src/backend/config.py`: `KERAS_HOME` if set, else `.keras` in the user's
+    home, or in /tmp if that home is not writable. As in `keras.utils.get_file`: `/tmp/.keras`
+    in place of a folder that is not writable.
     """
     home = os.environ.get("KERAS_HOME")
     if home is None:
@@ -29,7 +28,7 @@ def keras_homes() -> tuple[Path, ...]:
 
 
 def cached_files(home: Path, info: DatasetInfo) -> dict[str, Path]:
-    """The path per array name at which Keras would keep it; nothing is read."""
+    """Per array name, the path where Keras would keep it; nothing is read."""
     folder = home / info.cache_subdir
     return {name: folder / file.file_name for file in info.downloads for name in file.holds}
 
@@ -37,8 +36,8 @@ def cached_files(home: Path, info: DatasetInfo) -> dict[str, Path]:
 def _writable(home: str) -> bool:
     if not home:
         return False
-    # Keras creates a missing home when it is imported, so its nearest existing
-    # parent decides.
+    # Keras creates a missing home when it is imported, so the nearest existing parent
+    # folder must be writable.
     place = os.path.abspath(home)
     while not os.path.lexists(place):
         place = os.path.dirname(place)

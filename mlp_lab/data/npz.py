@@ -1,8 +1,7 @@
 """Reader of Keras' npz layout (x_train, y_train, x_test, y_test in one .npz file).
 
-`numpy.load` trusts a member's header: it allocates what the header claims. This
-reader compares header, zip directory and size limit first, and has no way to
-unpickle anything.
+`numpy.load` trusts a member's header and allocates what it claims. This reader first compares
+the header, the zip directory and the size limit, and it cannot unpickle anything.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ import numpy as np
 
 from mlp_lab.data.catalogue import ARRAY_NAMES
 from mlp_lab.data.faults import DataFault
-from mlp_lab.data.streams import CHUNK_BYTES, MAX_ARRAY_BYTES, open_regular, read_up_to, reason_of
+from mlp_lab.data.streams import CHUNK_BYTES, MAX_ARRAY_BYTES, open_regular, read_up_to, unreadable
 
 HEADER_BYTES = 16 * 1024
 """More than the longest header numpy accepts (10,000 bytes)."""
 
-# Beside the obvious: NotImplementedError is an unknown zip version, RuntimeError an
-# encrypted member, ValueError and the rest are damaged directory entries.
+# NotImplementedError: unknown zip version. RuntimeError: encrypted member. ValueError,
+# OverflowError and struct.error: damaged directory entries.
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -42,9 +41,9 @@ _BROKEN = (
 def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     """Reads the four arrays of an .npz file.
 
-    Images (`x_*`) must be uint8, labels (`y_*`) of any integer type; shapes are
-    checked elsewhere (`checks.checked`). Memory grows with the data that the
-    members really hold, never with what a header claims.
+    Images (`x_*`) must be uint8, labels (`y_*`) may have any integer type; shapes are
+    checked elsewhere (`checks.checked`). Memory use grows with the data that the members
+    really hold, not with what a header claims.
 
     Args:
       path: an .npz file, compressed or not.
@@ -53,7 +52,8 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
       The arrays by name, read-only, with the stored types.
 
     Raises:
-      DataFault: with the path, the array's name and what is wrong.
+      DataFault: the file cannot be used; the message has the path, the array's name and the
+        reason.
     """
     path = Path(path)
     with open_regular(path) as raw:
@@ -74,15 +74,15 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
                 path, f"is not a readable .npz file ({str(error) or type(error).__name__})"
             ) from error
         except OSError as error:
-            raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
+            raise unreadable(path, error) from error
 
 
 class _InPieces:
-    """A file from which only small pieces are read.
+    """A file from which only small pieces can be read.
 
-    `zipfile` reads a directory at once, whatever its size, and makes an object of half a
-    kilobyte of each entry: of 100 MB of them, more than a gigabyte. What else it reads is no
-    larger than what it is asked for here (`CHUNK_BYTES`).
+    `zipfile` reads a zip directory in one go, whatever its size, and makes an object of half a
+    kilobyte for each entry: more than a gigabyte for a directory of 100 MB. Nothing else that
+    it reads here is larger than `CHUNK_BYTES`.
     """
 
     def __init__(self, file: BinaryIO):
@@ -90,7 +90,7 @@ class _InPieces:
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
-        """Without a size, as for the end of an archive, the largest piece."""
+        """Reads; without a size, as at the end of an archive, the largest piece allowed."""
         if not 0 <= size <= CHUNK_BYTES:
             raise zipfile.BadZipFile(f"its directory claims {size:,} bytes")
         return self._file.read(size)
@@ -114,8 +114,12 @@ def _read_member(
             f"{name} takes {member.file_size:,} bytes, more than the limit of {MAX_ARRAY_BYTES:,}",
         )
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        # numpy writes no others, and zipfile decompresses those without a bound.
-        raise DataFault(path, f"{name} is compressed in a way other than zip's DEFLATE")
+        # numpy writes no others, and zipfile decompresses them without a bound.
+        raise DataFault(
+            path,
+            f"{name} is compressed with a method other than zip's DEFLATE; write it with "
+            "numpy.savez_compressed",
+        )
     with archive.open(member) as stream:
         start = read_up_to(stream.read, min(HEADER_BYTES, member.file_size))
         shape, fortran, dtype, header_bytes = read_npy_header(start, name, path)
@@ -131,7 +135,7 @@ def _read_member(
                 f"but the zip directory says {stored:,}",
             )
         data = start[header_bytes:]
-        # With the last byte that the directory announces zipfile verifies the checksum.
+        # zipfile verifies the checksum with the last byte that the directory announces.
         data += read_up_to(stream.read, claimed - len(data))
         if len(data) < claimed:
             raise DataFault(
@@ -149,14 +153,14 @@ def read_npy_header(
 
     Args:
       start: the file's first bytes, at most `HEADER_BYTES`.
-      name: of the array, for messages.
-      path: likewise.
+      name: of the array, for error messages.
+      path: of the file, for error messages.
 
     Returns:
       Shape, whether in Fortran order, type, and the header's length in bytes.
 
     Raises:
-      DataFault: it is none.
+      DataFault: it is not a valid header.
     """
     stream = io.BytesIO(start)
     try:
@@ -166,15 +170,15 @@ def read_npy_header(
         elif version == (2, 0):
             shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
         else:
-            # 3.0 exists only for field names beyond Latin-1, and no array here has fields.
+            # 3.0 is needed only for field names beyond Latin-1, and no array here has fields.
             raise ValueError(f"unknown version {version}")
-    except Exception as error:  # numpy parses the text as Python: its errors are many.
+    except Exception as error:  # numpy parses the header as Python, so any error may come.
         raise DataFault(path, f"{name} has no valid .npy header ({error})") from error
     return shape, fortran, dtype, stream.tell()
 
 
 def check_dtype(dtype: np.dtype, name: str, path: Path) -> None:
-    """Raises `DataFault` if an array of this name may not have this type."""
+    """Raises `DataFault` if an array with this name must not have this type."""
     if dtype.hasobject:
         raise DataFault(path, f"{name} holds pickled objects, which are never loaded")
     if name.startswith("x") and dtype != np.uint8:

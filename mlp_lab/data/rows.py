@@ -1,4 +1,4 @@
-"""Rows of arrays that stay in their files, and are read when they are needed."""
+"""Rows of arrays that stay in their files and are read when they are needed."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ import numpy as np
 from mlp_lab.data.faults import DataFault
 from mlp_lab.data.idx import read_idx_header
 from mlp_lab.data.npz import HEADER_BYTES, read_npy_header
-from mlp_lab.data.streams import open_regular, read_up_to, reason_of
+from mlp_lab.data.streams import open_regular, read_up_to, unreadable
+from mlp_lab.display import Displayed, Row, megabytes, short_form, shortened
 
 MEMORY_MB = 1024
-"""How many MB (of 10^6 bytes) of rows from files are held at once if nothing else is said."""
+"""Default for how many MB (of 10^6 bytes) of rows from files are in memory at once."""
 
 BLOCK_BYTES = 256 * 1024
-"""Rows are read in blocks of neighbors of up to so many bytes: enough for a disk to be quick."""
+"""Rows are read in blocks of neighbors of up to this many bytes, large enough for fast reads."""
 
 _CHUNK_BYTES = 4 * 2**20
 
 
 def rows_of_block(row_bytes: int) -> int:
-    """Rows of a block: the largest power of two of them that fits in `BLOCK_BYTES`, or 1."""
+    """Rows per block: the largest power of two of rows that fits in `BLOCK_BYTES`, or 1."""
     return 1 << max(BLOCK_BYTES // max(row_bytes, 1), 1).bit_length() - 1
 
 
@@ -40,8 +41,8 @@ class Segment:
     Attributes:
       path: the file.
       offset: bytes before its first row.
-      rows: how many it holds, one after another.
-      checksums: `zlib.crc32` of each block of rows, or none.
+      rows: the number of rows, stored one after another.
+      checksums: `zlib.crc32` of each block of rows; empty if there are none.
     """
 
     path: Path
@@ -56,8 +57,8 @@ class RowFiles:
     Args:
       segments: the files, in order.
       row_bytes: length of a row.
-      memory_mb: bound of the memory in which a pipeline holds rows of these files.
-      block_rows: rows that one checksum covers; None as many as `rows_of_block` says.
+      memory_mb: how many MB (of 10^6 bytes) of these rows a pipeline may hold at once.
+      block_rows: rows that one checksum covers; None for what `rows_of_block` returns.
     """
 
     def __init__(
@@ -76,11 +77,17 @@ class RowFiles:
     def __len__(self) -> int:
         return self._starts[-1]
 
+    @property
+    def names(self) -> str:
+        """The files' names without their folders, on one line and shortened if there are many."""
+        names = [segment.path.name for segment in self._segments]
+        return names[0] if len(names) == 1 else f"files, {shortened(names)}"
+
     def read_into(self, out: np.ndarray, start: int) -> None:
         """Fills `out`, uint8 [n, row_bytes], with the rows from `start` on.
 
         Raises:
-          DataFault: a file cannot be read, has become shorter, or is not what was written.
+          DataFault: a file cannot be read, has become shorter, or fails its checksum.
         """
         done = 0
         while done < len(out):
@@ -110,39 +117,39 @@ class RowFiles:
         return rows
 
     def _read(self, segment: Segment, row: int, out: np.ndarray) -> None:
-        # Not a memory map: its pages would count as this process' memory, without a bound.
+        # Not a memory map: its pages would count as this process's memory, without a bound.
         view, place = out.data.cast("B"), segment.offset + row * self.row_bytes
         with open_regular(segment.path) as file:
             while len(view):
                 try:
                     count = os.preadv(file.fileno(), [view], place)
                 except OSError as error:
-                    raise DataFault(segment.path, f"cannot be read ({reason_of(error)})") from error
+                    raise unreadable(segment.path, error) from error
                 if not count:
                     raise DataFault(segment.path, "has become shorter since it was opened")
                 view, place = view[count:], place + count
 
 
-class Rows:
+class Rows(Displayed):
     """An array [n, ...] whose rows are in files.
 
-    `fit`, `evaluate` and `predict` of `mlp_lab.Model` take it in an array's place, and hold
-    no more of it at once than `memory_mb`, given when it was opened, says. `rows[a:b]` and
-    `rows[i]` read those rows; `np.asarray(rows)` reads all.
+    `fit`, `evaluate` and `predict` of `mlp_lab.Model` accept it in place of an array. At any
+    time they hold at most the `memory_mb` with which it was opened. `rows[a:b]` and `rows[i]`
+    read those rows; `np.asarray(rows)` reads all.
 
     Args:
       files: where the rows are.
-      dtype: of the items, as they are in the file.
+      dtype: of the items, as stored in the file.
       shape: of one row.
-      offset: bytes of a file's row before this array's.
+      offset: bytes in a row of the file before this array's.
       start: first row.
       stop: the row after the last; None for all.
-      then: what is made of rows when they are read: a function from an array [m, *shape] to an
+      then: applied to rows when they are read: a function from an array [m, *shape] to an
         array [m, ...], for every m.
 
     Attributes:
-      shape: (n, ...), as of an array.
-      dtype: as of an array.
+      shape: (n, ...), like that of an array.
+      dtype: like that of an array.
     """
 
     def __init__(
@@ -170,7 +177,7 @@ class Rows:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the whole array, were it in memory."""
+        """Bytes that the whole array would take in memory."""
         return math.prod(self.shape) * self.dtype.itemsize
 
     def __len__(self) -> int:
@@ -186,11 +193,11 @@ class Rows:
             row = int(key) % len(self)
             return self[row : row + 1][0]
         kind = IndexError if isinstance(key, int | np.integer) else TypeError
-        raise kind(f"rows from files: expected a row below {len(self)} or rows a:b, got {key!r}")
+        raise kind(f"rows from files: expected a row below {len(self)} or a slice a:b, got {key!r}")
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         if copy is False:
-            raise ValueError("rows from files are read: there is no array without a copy")
+            raise ValueError("rows from files: an array of them is a copy; omit copy=False")
         out = np.empty(self.shape, dtype or self.dtype)
         done = 0
         for chunk in self.chunks():
@@ -205,11 +212,11 @@ class Rows:
             yield self[first : first + count]
 
     def decode(self, raw: np.ndarray, chosen: Any = slice(None)) -> np.ndarray:
-        """This array's rows of those read from the files.
+        """This array's part of rows that were read from the files.
 
         Args:
           raw: uint8 [m, files.row_bytes].
-          chosen: which of them.
+          chosen: which of these rows.
         """
         values = np.ascontiguousarray(raw[:, self._columns][chosen]).view(self._stored)
         values = values.reshape(len(values), *self._item)
@@ -217,17 +224,20 @@ class Rows:
         return values if self._then is None else self._then(values)
 
     def part(self, start: int, stop: int) -> Rows:
-        """Rows start to stop, not read: a share of the data for one of several workers."""
+        """Rows from start to stop - 1, not read: one worker's share of the data."""
         return self._like(start=self.start + start, stop=self.start + min(stop, len(self)))
 
     def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Rows:
-        """The same rows, each put through a function when it is read; see `then`."""
+        """The same rows, with a function applied when they are read; see `then`."""
         before = self._then
         return self._like(then=function if before is None else lambda v: function(before(v)))
 
     def astype(self, dtype: Any) -> Rows:
         """The same rows in another type."""
         return self.mapped(lambda values: values.astype(dtype, copy=False))
+
+    def _display(self) -> tuple[str, list[Row]]:
+        return f"{short_form(self)}, {megabytes(self.nbytes)} in {self.files.names}", []
 
     def _like(self, **changes: Any) -> Rows:
         options: dict[str, Any] = {"start": self.start, "stop": self.stop, "then": self._then}
@@ -236,15 +246,15 @@ class Rows:
 
 
 def part(array: Any, start: int, stop: int) -> Any:
-    """Rows start to stop of an array; of `Rows` they are not read."""
+    """Rows from start to stop - 1 of an array; those of `Rows` are not read."""
     return array.part(start, stop) if isinstance(array, Rows) else array[start:stop]
 
 
 def open_rows(path: str | os.PathLike[str], memory_mb: int = MEMORY_MB) -> Rows:
-    """Opens an array in a `.npy` file, or else a plain IDX file, without reading its rows.
+    """Opens an array in a `.npy` file or a plain IDX file, without reading its rows.
 
     Args:
-      path: a .npy file of numbers in C order; or an IDX file of unsigned bytes.
+      path: a .npy file of numbers in C order, or an IDX file of unsigned bytes.
       memory_mb: how many MB (of 10^6 bytes) of its rows a pipeline may hold at once.
 
     Raises:
@@ -257,7 +267,7 @@ def open_rows(path: str | os.PathLike[str], memory_mb: int = MEMORY_MB) -> Rows:
             start = read_up_to(file.read, min(HEADER_BYTES, size))
             shape, fortran, dtype, header = read_npy_header(start, "it", path)
             if fortran and len(shape) > 1:
-                raise DataFault(path, "holds an array in Fortran order, whose rows are scattered")
+                raise DataFault(path, "holds an array in Fortran order; save it in C order")
             if dtype.kind not in "biufc":
                 what = "pickled objects, which are never loaded" if dtype.hasobject else dtype
                 raise DataFault(path, f"holds {what}, expected numbers")

@@ -1,11 +1,11 @@
-"""Folders of TFRecord shards: rows of several arrays, many files, one index.
+"""Folders of TFRecord shards: rows of several arrays in many files, with one index.
 
-Each row is one record: the row's bytes of every array, one after another, little-endian, in
-the order of the index. `tf.data.TFRecordDataset` and `tf.io.decode_raw` read them too. Since
-all records of a folder have one length, a row's place in its file is known.
+Each row is one record: the row's bytes in every array, little-endian, in the order of the
+index. `tf.data.TFRecordDataset` and `tf.io.decode_raw` can read them too. All records of a
+folder have the same length, so the position of a row in its file is known.
 
-index.json    what the arrays are; per part ("train", "test") the rows, the SHA-256 of each
-              array, and the shards with `zlib.crc32` of each block of `block_rows` records
+index.json    describes the arrays; per part ("train", "test") the number of rows, the SHA-256
+              of each array, and the shards with `zlib.crc32` of each block of `block_rows` records
 train-00000.tfrecord, ...
 """
 
@@ -27,13 +27,13 @@ import numpy as np
 
 from mlp_lab.data.faults import DataFault
 from mlp_lab.data.rows import MEMORY_MB, RowFiles, Rows, Segment, rows_of_block
-from mlp_lab.data.streams import open_regular, read_up_to, reason_of
+from mlp_lab.data.streams import open_regular, read_up_to, reason_of, unreadable
 
 INDEX = "index.json"
 ROWS_PER_SHARD = 131_072
 
 _FORMAT = "mlp_lab shards 1"
-# A record's frame: its length, a checksum of that; and, behind the row, a checksum of the row.
+# Bytes around a row in a record: its length and a checksum of that; then a checksum of the row.
 _BEFORE, _AFTER = 12, 4
 _MOST_INDEX_BYTES = 64 * 2**20
 _MOST_ROW_BYTES = 2**30
@@ -46,8 +46,8 @@ class Shards:
     """An open folder of shards.
 
     Attributes:
-      parts: `parts["train"]["x"]` is an array of a part.
-      sha256: likewise, hexadecimal, of the bytes of its rows.
+      parts: arrays by part and name, `parts["train"]["x"]`.
+      sha256: in the same way, the hexadecimal SHA-256 of the bytes of an array's rows.
     """
 
     parts: Mapping[str, Mapping[str, Rows]]
@@ -55,19 +55,19 @@ class Shards:
 
 
 def is_shards(path: Path) -> bool:
-    """Whether it is a folder with an index."""
+    """Whether the path is a folder with an index of shards."""
     return (path / INDEX).is_file()
 
 
 def open_shards(path: str | os.PathLike[str], memory_mb: int = MEMORY_MB) -> Shards:
-    """Opens a folder of shards. Blocks are compared with their checksums when they are read.
+    """Opens a folder of shards. The checksum of a block is verified when the block is read.
 
     Args:
       path: the folder.
       memory_mb: how many MB (of 10^6 bytes) of its rows a pipeline may hold at once.
 
     Raises:
-      DataFault: there is no index, it is none, or a shard is missing or of another size.
+      DataFault: the index is missing or not valid, or a shard is missing or has the wrong size.
     """
     folder = Path(path)
     index = folder / INDEX
@@ -75,14 +75,14 @@ def open_shards(path: str | os.PathLike[str], memory_mb: int = MEMORY_MB) -> Sha
         try:
             text = read_up_to(file.read, _MOST_INDEX_BYTES + 1)
         except OSError as error:
-            raise DataFault(index, f"cannot be read ({reason_of(error)})") from error
+            raise unreadable(index, error) from error
     if len(text) > _MOST_INDEX_BYTES:
         raise DataFault(index, f"is larger than the limit of {_MOST_INDEX_BYTES:,} bytes")
     try:
         return _opened(folder, json.loads(text), memory_mb)
     except DataFault:
         raise
-    # What is not of the form of an index shows itself in one of these, RecursionError in JSON.
+    # What JSON of another form leads to; RecursionError comes from its parser.
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise DataFault(index, f"is not an index of shards ({reason[:200]})") from error
@@ -90,24 +90,24 @@ def open_shards(path: str | os.PathLike[str], memory_mb: int = MEMORY_MB) -> Sha
 
 def _opened(folder: Path, index: dict[str, Any], memory_mb: int) -> Shards:
     if index["format"] != _FORMAT:
-        raise ValueError(f"format {index['format']!r}, expected {_FORMAT!r}")
+        raise ValueError(f"expected the format {_FORMAT!r}, got {index['format']!r}")
     block_rows, arrays, length = _whole(index["block_rows"], 1), {}, 0
     for array in index["arrays"]:
         if not _DTYPE.fullmatch(array["dtype"]):
-            raise ValueError(f"dtype {array['dtype']!r}")
+            raise ValueError(f"expected a dtype of numbers, got {array['dtype']!r}")
         dtype = np.dtype(array["dtype"]).newbyteorder("<")
         shape = [_whole(size, 1) for size in array["shape"]]
         arrays[str(array["name"])] = dtype, shape, _BEFORE + length
         length += math.prod(shape) * dtype.itemsize
     if not 0 < length <= _MOST_ROW_BYTES or block_rows * length > _MOST_ROW_BYTES:
-        raise ValueError(f"blocks of {block_rows} rows of {length} bytes")
+        raise ValueError(f"{block_rows} rows of {length} bytes are not a valid size of a block")
     stored = _BEFORE + length + _AFTER
     parts, sha256 = {}, {}
     for name, part in index["parts"].items():
         segments = [_segment(folder, shard, stored, block_rows) for shard in part["shards"]]
         files = RowFiles(segments, stored, memory_mb, block_rows)
         if len(files) != part["rows"] or not len(files):
-            raise ValueError(f"{part['rows']} rows in {name}, but {len(files)} in its shards")
+            raise ValueError(f"{name} has {part['rows']} rows, but its shards have {len(files)}")
         parts[name] = {
             array: Rows(files, dtype, shape, offset)
             for array, (dtype, shape, offset) in arrays.items()
@@ -124,11 +124,11 @@ def _whole(value: Any, least: int) -> int:
 
 def _segment(folder: Path, shard: dict[str, Any], stored: int, block_rows: int) -> Segment:
     if not _SHARD.fullmatch(shard["file"]):
-        raise ValueError(f"{shard['file']!r} is no name of a shard")
+        raise ValueError(f"{shard['file']!r} is not a valid name of a shard")
     path, rows = folder / shard["file"], _whole(shard["rows"], 1)
     checksums = tuple(_whole(checksum, 0) for checksum in shard["crc32"])
     if len(checksums) != -(-rows // block_rows):
-        raise ValueError(f"{len(checksums)} checksums of {rows} rows in {shard['file']}")
+        raise ValueError(f"{shard['file']} has {len(checksums)} checksums for {rows} rows")
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
     if size != rows * stored:
@@ -144,27 +144,29 @@ def write_shards(
     rows_per_shard: int = ROWS_PER_SHARD,
     overwrite: bool = False,
 ) -> dict[str, int]:
-    """Writes a folder of shards, whole or not at all.
+    """Writes a folder of shards, completely or not at all.
 
     Args:
-      path: of the folder, which appears when all is written.
-      parts: by name, the rows in chunks: {"x": [m, ...], "y": [m, ...]}, of numbers, with
-        types and shapes that are the same in all chunks of all parts.
-      rows_per_shard: rows of every file of a part but the last.
-      overwrite: whether to replace a folder of shards that is there.
+      path: of the folder, which appears when everything has been written.
+      parts: by name, the rows in chunks: {"x": [m, ...], "y": [m, ...]}, of numbers. Types and
+        row shapes must be the same in all chunks of all parts.
+      rows_per_shard: rows in every file of a part except the last.
+      overwrite: whether to replace an existing folder of shards.
 
     Returns:
       The number of rows by part.
 
     Raises:
-      DataFault: the folder is there and is not to be replaced, it cannot be written, or chunks
-        do not go together.
+      DataFault: the folder exists and must not be replaced, it cannot be written, or chunks
+        do not match.
     """
     target = Path(os.path.abspath(os.path.expanduser(path)))
     if os.path.lexists(target) and not overwrite:
-        raise DataFault(target, "exists and stays as it is; choose another, or give --overwrite")
+        raise DataFault(target, "already exists; choose another folder, or give --overwrite")
     if os.path.lexists(target) and (target.is_symlink() or not is_shards(target)):
-        raise DataFault(target, f"is no folder of shards (it has no {INDEX}): it is not replaced")
+        raise DataFault(
+            target, f"is not a folder of shards (it has no {INDEX}); choose another folder"
+        )
     made = target.with_name(f".{target.name}.{os.getpid()}")
     before = made.with_name(f"{made.name}.before")
     try:
@@ -194,7 +196,9 @@ def _write(folder: Path, parts: Mapping[str, Iterable], rows_per_shard: int) -> 
             ]
             arrays += described if not arrays else []
             if arrays != described or len({len(a) for a in chunk.values()}) != 1:
-                raise DataFault(folder, f"{name}: chunks differ: {described}, before {arrays}")
+                raise DataFault(
+                    folder, f"{name}: chunks differ: expected {arrays}, got {described}"
+                )
             columns = []
             for array, values in chunk.items():
                 values = np.ascontiguousarray(values, values.dtype.newbyteorder("<"))
@@ -229,7 +233,7 @@ class _Writer:
 
     def add(self, rows: np.ndarray) -> None:
         """Writes rows, uint8 [m, row_bytes]."""
-        # Late: opening shards takes no TensorFlow.
+        # Imported late: opening shards needs no TensorFlow.
         import tensorflow as tf
 
         self._stored = _BEFORE + rows.shape[1] + _AFTER
@@ -249,7 +253,7 @@ class _Writer:
             raise OSError(None, str(error.message).splitlines()[0]) from error
 
     def end_shard(self) -> None:
-        """Closes the shard, and takes the checksums of what is on the disk."""
+        """Closes the shard, and computes the checksums of what is on the disk."""
         if self._file is None:
             return
         self._file.close()

@@ -1,4 +1,4 @@
-"""Loads a data set from the best source there is, and says which one and why."""
+"""Loads a data set from the best available source, and says which one and why."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from mlp_lab.data.rows import MEMORY_MB, Rows
 from mlp_lab.errors import InputError, near_miss, one_line
 
 SOURCES = ("auto", "data_dir", "keras_cache", "installed", "download", "sample")
-"""What `--data_source` allows. "auto" tries the others in the order of `AUTO_ORDER`."""
+"""What `--data_source` accepts. "auto" tries the sources in the order of `AUTO_ORDER`."""
 
 AUTO_ORDER = ("keras_cache", "installed", "download", "sample")
-"""Order of "auto" when no `data_dir` is given."""
+"""The order of "auto" if no `data_dir` is given."""
 
 SAMPLE_DIR = Path(__file__).parent / "sample"
 
@@ -31,7 +31,7 @@ _IN_WORDS = {"keras_cache": "in the Keras cache", "installed": "installed with t
 
 
 class _Journal:
-    """Says each line and keeps it for the record."""
+    """Passes each line to the user and keeps it for the record."""
 
     def __init__(self, say: Callable[[str], object]):
         self._say = say
@@ -52,30 +52,30 @@ def load(
 ) -> Dataset:
     """Loads a data set.
 
-    With `data_dir` only that place is used; every problem with it is an error,
-    never a silent fall-back. Without it, "auto" takes the first of: the Keras
-    cache, a set installed with the system, a download (given up within seconds
-    when there is no network), the sample bundled with mlp_lab. Everything but
-    `data_dir` is used only if its content is exactly the published set (or the
-    known sample). Damaged copies and the reasons for using the sample are said
-    in one line each and kept in `Dataset.origin.notes`.
+    With `data_dir`, only that place is used; any problem with it is an error, and no other
+    source is tried. Without it, "auto" takes the first available of: the Keras cache, a set
+    installed with the system, a download (which gives up within seconds if there is no
+    network), the sample bundled with mlp_lab. Apart from `data_dir`, a source is used only if
+    its content is exactly the published set (or the known sample). Damaged copies and the
+    reasons for using the sample are reported in one line each and kept in
+    `Dataset.origin.notes`.
 
     Args:
       name: one of `dataset_names()`.
-      source: one of `SOURCES`; any but "auto" is used or fails. "download" takes
-        files that are in the Keras cache with the right checksum as downloaded.
+      source: one of `SOURCES`; if it is not "auto", no other source is tried. "download" does
+        not download files again that are in the Keras cache with the right checksum.
       data_dir: a folder with shards, IDX, gzipped IDX or npy files or Keras' npz, or an .npz
-        file (see `folder.find_files`); `~` is expanded. Goes with the sources
-        "auto" and "data_dir".
+        file (see `folder.find_files`); `~` is expanded. Allowed with the sources "auto" and
+        "data_dir".
       say: called with each line for the user.
-      memory_mb: of a `data_dir` with more MB (of 10^6 bytes), uncompressed, rows stay in their
-        files, and a pipeline holds so many MB of them at once.
+      memory_mb: if a `data_dir` is larger than this many MB (of 10^6 bytes), uncompressed, its
+        rows stay in their files, and a pipeline holds up to this many MB of them at once.
 
     Returns:
-      The data set, with read-only arrays, or `Rows`.
+      The data set, with read-only arrays or `Rows`.
 
     Raises:
-      InputError: an option is wrong, or the source that was asked for fails.
+      InputError: an option is wrong, or the requested source fails.
     """
     info = _info(name)
     if source not in SOURCES:
@@ -94,18 +94,18 @@ def load(
 
 
 def check_together(source: str, data_dir: str | os.PathLike[str] | None) -> None:
-    """Checks that a known source and a folder, or none, go together.
+    """Checks that a known source is given a folder if, and only if, it reads one.
 
     Raises:
-      InputError: a folder for a source that does not read it, or none for "data_dir".
+      InputError: there is a folder for a source that does not read it, or none for "data_dir".
     """
     if data_dir is None and source == "data_dir":
-        raise InputError("data_source", "data_dir needs the folder: give --data_dir=PATH")
+        raise InputError("data_source", "data_dir needs a folder; give --data_dir=PATH")
     if data_dir is not None and source not in ("auto", "data_dir"):
         raise InputError(
             "data_dir",
             f"'{os.fspath(data_dir)}' was given together with --data_source={source}, "
-            "which does not read it; leave one of the two out",
+            "which does not read it; omit one of the two",
         )
 
 
@@ -150,7 +150,7 @@ def _from_data_dir(
 ) -> Dataset:
     given = os.fspath(data_dir)
     if not given:
-        raise InputError("data_dir", "is empty; give a folder or an .npz file, or leave it out")
+        raise InputError("data_dir", "is empty; give a folder or an .npz file, or omit it")
     path = Path(os.path.expanduser(given))
     try:
         files = find_files(path, info)
@@ -166,20 +166,18 @@ def _from_data_dir(
                     path, f"holds {other.name}, not {info.name}; use --dataset={other.name}"
                 )
     except DataFault as fault:
-        raise InputError("data_dir", f"{fault}; correct --data_dir or leave it out") from fault
+        raise InputError("data_dir", f"{fault}; correct --data_dir or omit it") from fault
     if streamed:
         journal.note(
-            f"{info.name}: {path} has more than --data_memory_mb={memory_mb}: rows "
-            f"({_rows_in_words(_rows(arrays))}) are read from its files as they are needed"
+            f"{info.name}: {path} is larger than --data_memory_mb={memory_mb}: its rows "
+            f"({_rows_in_words(_rows(arrays))}) are read from its files when they are needed"
         )
     elif hashes != dict(info.sha256):
         journal.note(
             f"{info.name}: the content of {path} is not the published set "
             f"({_rows_in_words(_rows(arrays))}); results are not comparable with published ones"
         )
-    # The npz found in a folder is worth naming; of four IDX files the folder is.
-    location = path if len(set(files.values())) > 1 else files["x_train"]
-    return _dataset(info, arrays, hashes, "data_dir", location, journal)
+    return _dataset(info, arrays, hashes, "data_dir", _location(files), journal)
 
 
 def _from_keras_cache(info: DatasetInfo, journal: _Journal) -> Dataset:
@@ -187,8 +185,8 @@ def _from_keras_cache(info: DatasetInfo, journal: _Journal) -> Dataset:
     first_fault: DataFault | None = None
     for home in keras_homes():
         files = cached_files(home, info)
-        paths = list(dict.fromkeys(files.values()))
-        location = paths[0] if len(paths) == 1 else home / info.cache_subdir
+        paths = dict.fromkeys(files.values())
+        location = _location(files)
         looked_in.append(location)
         missing = [path.name for path in paths if not os.path.lexists(path)]
         if len(missing) == len(paths):
@@ -214,13 +212,11 @@ def _from_installed(info: DatasetInfo, journal: _Journal) -> Dataset:
 
 def _from_download(info: DatasetInfo, journal: _Journal) -> Dataset:
     arrays, files = download(info, journal.note)
-    paths = list(dict.fromkeys(files.values()))
-    location = paths[0] if len(paths) == 1 else paths[0].parent
-    return _dataset(info, arrays, content_hashes(arrays), "download", location, journal)
+    return _dataset(info, arrays, content_hashes(arrays), "download", _location(files), journal)
 
 
 def _from_sample(info: DatasetInfo, journal: _Journal, reasons: str = "") -> Dataset:
-    """Reads the bundled sample; `reasons` say why, ending with "; "."""
+    """Reads the bundled sample; `reasons` say why it is used and end with "; "."""
     path = SAMPLE_DIR / f"{info.name}.npz"
     files = dict.fromkeys(ARRAY_NAMES, path)
     try:
@@ -280,6 +276,12 @@ def _dataset(
         notes=tuple(journal.lines),
     )
     return Dataset(info.name, **arrays, class_names=info.class_names, origin=origin)
+
+
+def _location(files: Mapping[str, Path]) -> Path:
+    """What to name as the place of a data set: its one file, or the folder of several."""
+    first = files[ARRAY_NAMES[0]]
+    return first if len(set(files.values())) == 1 else first.parent
 
 
 def _rows(arrays: Mapping[str, np.ndarray | Rows]) -> dict[str, int]:

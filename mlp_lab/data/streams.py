@@ -1,4 +1,4 @@
-"""Opening and reading data files with bounded memory: what idx.py and npz.py share."""
+"""Opening and reading data files with bounded memory, for all readers of files."""
 
 from __future__ import annotations
 
@@ -15,45 +15,50 @@ MAX_ARRAY_BYTES = 2 * 1024**3
 (47,040,000 bytes) and well below what a header can claim (4 GiB per dimension)."""
 
 CHUNK_BYTES = 1024**2
-"""Bytes asked of a decompressor at a time: memory beyond the data itself stays near this."""
+"""Bytes requested from a decompressor at a time; memory beyond the data itself stays near this."""
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Opens an ordinary file for reading.
+    """Opens a regular file for reading.
 
     Raises:
-      DataFault: the path is missing, a directory, a pipe or device (which could
-        block for ever or never end), or may not be read.
+      DataFault: the path does not exist, is a directory, a pipe or a device (which could
+        block or go on forever), or cannot be read.
     """
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
             raise DataFault(path, "is a directory, expected a file")
         if not stat.S_ISREG(mode):
-            raise DataFault(path, "is not a regular file")
+            raise DataFault(path, "is not a regular file (a pipe or device?)")
         return open(path, "rb")
     except FileNotFoundError:
         raise DataFault(path, "does not exist") from None
     except (OSError, ValueError) as error:
         if isinstance(error, DataFault):
             raise
-        raise DataFault(path, f"cannot be read ({reason_of(error)})") from error
+        raise unreadable(path, error) from error
 
 
 def reason_of(error: BaseException) -> str:
-    """The operating system's words for an error, without its number and path."""
+    """The operating system's text for an error, without its number and path."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-def read_up_to(read: Callable[[int], bytes], count: int) -> bytearray:
-    """Reads `count` bytes, or fewer if the stream ends before.
+def unreadable(path: Path, error: BaseException) -> DataFault:
+    """What to raise when the operating system cannot read a file."""
+    return DataFault(path, f"cannot be read ({reason_of(error)})")
 
-    The buffer grows with the bytes that really arrive, so a header that claims
-    gigabytes costs nothing when the file is small.
+
+def read_up_to(read: Callable[[int], bytes], count: int) -> bytearray:
+    """Reads `count` bytes, or fewer if the stream ends earlier.
+
+    The buffer grows with the bytes that really arrive, so that a header that claims
+    gigabytes costs nothing if the file is small.
 
     Args:
       read: the `read` method of a binary stream.
-      count: number of bytes wanted.
+      count: number of bytes to read.
     """
     data = bytearray()
     while len(data) < count:

@@ -1,4 +1,4 @@
-"""What passes through a training step, caught on its way."""
+"""Captures the tensors of the real training step."""
 
 import functools
 from typing import Any
@@ -13,25 +13,25 @@ class Capture:
     """Collects a step's tensors while `train_step` runs, or is traced.
 
     A context manager. While it is open, the layers' `call`, the model's `compute_loss`,
-    `compute_metrics` and `transform_gradients` and the optimizer's `apply` note what they
-    get or return, whoever wrote the step around them. They compute what they always do.
+    `compute_metrics` and `transform_gradients` and the optimizer's `apply` also record what they
+    get or return, in the built-in step and in a custom one. What they compute does not change.
 
     After it has closed, `tensors` holds
 
       loss: the batch's loss, as `compute_loss` returned it
       labels, outputs, sample_weight: as the step gave them to `compute_metrics`
       gradients: by the name of the weight, without a loss scale, as `transform_gradients`
-        returned them (as given to the optimizer in a step of one's own that leaves it out)
-      activations: by the name of the layer, its outputs; a layer called twice has `name`
+        returned them (or as the optimizer got them, if a custom step does not call it)
+      activations: the outputs of each layer by its name; a layer called twice has `name`
         and `name_2`
-      spread: under a strategy the square of the norm of this replica's gradients, as a share
-        of that of their sum
+      spread: under a strategy the squared norm of this replica's gradients, as a share of
+        that of their sum
 
-    as far as the step made them, and `layers` the layer of each of the activations. Tensors
-    that exist only inside a loop or a branch of a layer cannot leave it and are not caught.
+    as far as the step computes them, and `layers` holds the layer of each of the activations.
+    Tensors inside a loop or a branch of a layer cannot leave it and are not captured.
 
-    Opened around the replicas of a strategy it keeps what each of them makes apart; in a
-    replica `tensors` are its own.
+    Opened around the replicas of a strategy, it keeps the tensors of each apart; inside a
+    replica, `tensors` are those of that replica.
     """
 
     def __init__(self, model):
@@ -43,7 +43,7 @@ class Capture:
 
     @property
     def tensors(self) -> dict[str, Any]:
-        """What was caught."""
+        """What was captured."""
         empty: dict[str, Any] = {"gradients": {}, "activations": {}}
         return self._of_replicas.setdefault(replica_number(), empty)
 
@@ -62,7 +62,7 @@ class Capture:
         return self
 
     def __exit__(self, *_):
-        # Past Keras' __setattr__, which would track what is set here.
+        # Past Keras' __setattr__, which would track what is set.
         for owner, name, had, value in reversed(self._replaced):
             if had:
                 owner.__dict__[name] = value
@@ -143,7 +143,7 @@ def weight_names(model):
     """
     names: dict[int, str] = {}
     for weight in model.weights:
-        # Counters and the states of random generators are no weights to look at.
+        # Counters and the states of random generators are not weights to look at.
         if keras.backend.is_float_dtype(weight.dtype):
             names[id(weight)] = _unused(_without_root(weight.path, model), set(names.values()))
     return names

@@ -17,7 +17,7 @@ else:
 
 
 class PieceBatch(NamedTuple):
-    """Rows of a batch where arrays are fed in pieces of several; None where Keras feeds batches."""
+    """Rows of a batch if arrays are fed in pieces of several; None if Keras feeds batches."""
 
     train: int | None
     test: int | None
@@ -28,7 +28,7 @@ NO_PIECES = PieceBatch(None, None, None)
 
 
 class _Whole:
-    """A strategy, but for what Keras' loops would have it do with data."""
+    """A strategy that does not touch the data of Keras' loops."""
 
     def __init__(self, strategy):
         self._strategy = strategy
@@ -37,11 +37,11 @@ class _Whole:
         return getattr(self._strategy, name)
 
     def experimental_distribute_dataset(self, dataset, options=None):
-        """The data set as it is."""
+        """The data set, unchanged."""
         return dataset
 
     def run(self, fn, args=(), kwargs=None, options=None):
-        """Runs it once: prediction is done on one device."""
+        """Runs it once: prediction uses one device."""
         return fn(*args, **(kwargs or {}))
 
 
@@ -66,26 +66,26 @@ class Feeding(_Mixin):
     def distribute_strategy(self):
         """The strategy under which the model was made.
 
-        To Keras' loops it is one that leaves the data whole: they would divide pieces of
-        several batches, and without regard to how many rows each replica gets.
+        Keras' loops get one that leaves the data whole: they would divide pieces of several
+        batches, and ignore how many rows each replica gets.
         """
         strategy = super().distribute_strategy
         return strategy if strategy.num_replicas_in_sync == 1 else _Whole(strategy)
 
     def make_train_function(self, force=False):
-        """Sets `train_function` to what runs `train_step`."""
+        """Sets `train_function` to a function that runs `train_step`."""
         force = force or self.train_function is None
         self.train_function = self._execution(self.train_step, self._piece_batch.train, force)
         return self.train_function
 
     def make_test_function(self, force=False):
-        """Sets `test_function` to what runs `test_step`."""
+        """Sets `test_function` to a function that runs `test_step`."""
         force = force or self.test_function is None
         self.test_function = self._execution(self.test_step, self._piece_batch.test, force)
         return self.test_function
 
     def make_predict_function(self, force=False):
-        """Sets `predict_function` to what runs `predict_step`."""
+        """Sets `predict_function` to a function that runs `predict_step`."""
         batch = self._piece_batch.predict
         kept = self.__dict__.setdefault("_executions", {})
         key = "predict_step", batch, self.jit_compile
@@ -100,7 +100,7 @@ class Feeding(_Mixin):
         return self.predict_function
 
     def _execution(self, step, piece_batch, force):
-        """Compiled functions are kept, one for each way of feeding and compiling."""
+        """A compiled function; one is kept for each way of feeding and compiling."""
         kept = self.__dict__.setdefault("_executions", {})
         key = step.__name__, piece_batch, self.jit_compile
         if key not in kept or force:
@@ -126,12 +126,12 @@ class Feeding(_Mixin):
         self.jit_compile = jit_compile
 
     def _scope(self):
-        """Where the model's variables are made."""
+        """The scope in which the model's variables are made."""
         replicas = self.replicas
         return replicas.strategy.scope() if replicas.count > 1 else contextlib.nullcontext()
 
     def _own_rows(self, arrays):
-        """For `pieces`: which rows this worker takes; None where it takes all."""
+        """For `pieces`: which rows this worker takes; None if it takes all."""
         if self.replicas.count == 1:
             return None
         self._build_all(arrays)  # Keras would try to build on a piece as if it were a batch

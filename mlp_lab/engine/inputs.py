@@ -1,4 +1,4 @@
-"""What `fit` is given: are the data arrays in memory, and what do the callbacks need?"""
+"""What `fit` is given: whether data are arrays, and how often callbacks must be called."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from mlp_lab.data.rows import Rows
 
 
 def unpacked(data: Any) -> tuple:
-    """Validation data as (x, y, sample_weight); all None where they are no tuple."""
+    """Validation data as (x, y, sample_weight); all None if they are not a tuple."""
     if isinstance(data, tuple | list):
         return keras.utils.unpack_x_y_sample_weight(tuple(data))
     return None, None, None
 
 
 def arrays_of_rows(x: Any, y: Any, sample_weight: Any) -> tuple | None:
-    """(x, y, sample_weight) without the absent ones, if all are arrays or `Rows`, else None."""
+    """(x, y, sample_weight) without those that are None, if all are arrays or `Rows`; else None."""
     given = [part for part in (x, y, sample_weight) if part is not None]
     leaves = tf.nest.flatten(given)
     plain = leaves and all(
@@ -26,7 +26,7 @@ def arrays_of_rows(x: Any, y: Any, sample_weight: Any) -> tuple | None:
     )
     if x is None or (y is None and sample_weight is not None) or not plain:
         return None
-    # Of unequal lengths and of none Keras has an error to tell.
+    # For unequal lengths and empty arrays Keras has an error message.
     if len({len(a) for a in leaves}) != 1 or not len(leaves[0]):
         return None
     floatx = keras.config.floatx()
@@ -41,12 +41,12 @@ def arrays_of_rows(x: Any, y: Any, sample_weight: Any) -> tuple | None:
 
 
 def refuse_rows(*data: Any) -> None:
-    """Raises an error for `Rows`, which only ways of our own can take."""
+    """Raises an error for `Rows`, which Keras' own ways cannot take."""
     if any(isinstance(leaf, Rows) for leaf in tf.nest.flatten(data)):
         raise ValueError(
-            "rows from files: expected a compiled model, other data as arrays or "
-            "rows of the same number, and no class_weight, steps or steps_per_epoch; leave those "
-            "out, or give arrays, np.asarray(rows), or a tf.data.Dataset"
+            "rows from files: expected a compiled model, other data as arrays or rows of the same "
+            "length, and no class_weight, steps or steps_per_epoch; leave those out, or give "
+            "arrays, np.asarray(rows), or a tf.data.Dataset"
         )
 
 
@@ -58,7 +58,7 @@ _BATCH_HOOKS["train"] += ["on_batch_begin", "on_batch_end"]  # older names of th
 
 
 def listed(callbacks: Any) -> list[keras.callbacks.Callback]:
-    """The callbacks, given as `fit` takes them, as a list."""
+    """The callbacks as a list, in whatever form `fit` got them."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = callbacks.callbacks
     elif isinstance(callbacks, keras.callbacks.Callback):
@@ -67,7 +67,7 @@ def listed(callbacks: Any) -> list[keras.callbacks.Callback]:
 
 
 def wants_every_batch(callbacks: Any, *phases: str) -> bool:
-    """Whether a callback does something after each batch, rather than now and then.
+    """Whether a callback must be called for every batch.
 
     Args:
       callbacks: as `fit` takes them.
@@ -79,7 +79,7 @@ def wants_every_batch(callbacks: Any, *phases: str) -> bool:
         if getattr(callback, "any_steps_per_execution", False):
             continue
         if own.__module__.startswith("keras."):
-            # Keras' own are content with fewer calls, unless they were told otherwise.
+            # Keras' own can do with fewer calls, unless they were told otherwise.
             often = [getattr(callback, n, "epoch") for n in ("update_freq", "save_freq")]
             if often != ["epoch", "epoch"] or any(n in callback.__dict__ for n in hooks):
                 return True

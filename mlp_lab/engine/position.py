@@ -1,4 +1,4 @@
-"""Where in its course a `fit` is, and how one goes on later."""
+"""The position of a `fit` in its epochs, and how it is resumed elsewhere."""
 
 import contextlib
 from collections.abc import Sequence
@@ -14,29 +14,29 @@ else:
 
 
 class Order(NamedTuple):
-    """What the order of samples follows from, as variables that an iterator reads."""
+    """What the order of samples depends on, as variables that an iterator reads."""
 
     seed: tf.Variable
     first_epoch: tf.Variable
 
 
 class Position(_Mixin):
-    """What a training that goes on elsewhere than at its beginning has to set.
+    """Lets a training start elsewhere than at its beginning.
 
     Attributes:
-      steps_to_skip: of the epoch that it goes on in.
+      steps_to_skip: steps of the resumed epoch that were made before.
     """
 
     shuffle_seed: int | None = None
     steps_to_skip = 0
 
     def resume_at(self, epoch: int, in_epoch: int, order: Sequence[int] | None) -> None:
-        """Has the `fit` that is beginning go on later; to be called in `on_train_begin`.
+        """Moves the `fit` that is beginning to a later position; to be called in `on_train_begin`.
 
         Args:
-          epoch: that it goes on in, counted from 0.
-          in_epoch: steps of that epoch which have been made and are to be skipped.
-          order: what `sample_order(epoch)` was; None leaves it.
+          epoch: the epoch to resume, counted from 0.
+          in_epoch: steps of that epoch that were made before and are skipped.
+          order: what `sample_order(epoch)` returned then; None leaves it.
         """
         self._initial_epoch = epoch  # as keras.callbacks.BackupAndRestore does
         self.steps_to_skip = in_epoch
@@ -51,8 +51,8 @@ class Position(_Mixin):
         """What the order of samples in an epoch of this `fit` depends on.
 
         Returns:
-          The seed, and the number of the epoch over all calls of `fit`; None where data are
-          not arrays.
+          The seed, and the number of the epoch over all calls of `fit`; None if data are not
+          arrays.
         """
         start, order = self.__dict__["_position"]
         return order and (int(order.seed), int(order.first_epoch) + epoch - start)

@@ -12,7 +12,7 @@ class Prediction:
 
     Args:
       model: the model; its `predict_step` computes a batch, its `jit_compile` and
-        `run_eagerly` rule.
+        `run_eagerly` apply.
       batch: rows of a batch; the last one of a piece may be smaller.
     """
 
@@ -29,7 +29,7 @@ class Prediction:
         rows = len(tf.nest.flatten(piece)[0])
         whole = rows - rows % self._batch
         parts = []
-        # As a program of its own, so that there are two of them, however many rows come.
+        # The rest is a program of its own, so that there are two, however many rows there are.
         for start, stop in ((0, whole), (whole, rows)):
             if start < stop:
                 some = tf.nest.map_structure(lambda t, a=start, b=stop: t[a:b], piece)
@@ -43,7 +43,7 @@ class Prediction:
         if tf.executing_eagerly():
             starts = range(0, rows, self._batch)
             return _concatenated([self._step(self._rows(piece, start)) for start in starts])
-        # The step is traced once, as a function of its own, to learn what it returns.
+        # The step is traced once, as a separate function, to know what it returns.
         step = compiled(self._step)
         spec = tf.nest.map_structure(
             lambda t: tf.TensorSpec([self._batch, *t.shape[1:]], t.dtype), piece
@@ -53,7 +53,7 @@ class Prediction:
             lambda t: tf.reshape(t, [-1, self._batch, *t.shape[1:]]), piece
         )
         signature = tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), outputs)
-        # One after another: memory holds the activations of one batch.
+        # One after another: memory then holds the activations of one batch only.
         found = tf.map_fn(step, batches, fn_output_signature=signature, parallel_iterations=1)
         return tf.nest.map_structure(lambda t: tf.reshape(t, [-1, *t.shape[2:]]), found)
 

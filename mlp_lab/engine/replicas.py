@@ -1,4 +1,4 @@
-"""The replicas of a `tf.distribute` strategy: who they are, and what they tell each other."""
+"""The replicas of a `tf.distribute` strategy, and the communication between workers."""
 
 import contextlib
 import contextvars
@@ -10,40 +10,40 @@ import tensorflow as tf
 
 
 class Share(NamedTuple):
-    """A replica's part of a batch: so many rows, of so many on all replicas."""
+    """A replica's part of a batch: its rows, and the rows of the whole batch."""
 
     rows: int
     of: int
 
 
-# Set where a replica's step is traced; replicas are traced by threads of their own.
+# Set while a replica's step is traced; each replica is traced by its own thread.
 _SHARE: contextvars.ContextVar[Share | None] = contextvars.ContextVar("share", default=None)
 
 
 def share() -> Share | None:
-    """The part of the batch that the step being traced gets; None where it gets all."""
+    """The part of the batch that the step being traced gets; None if it gets all."""
     return _SHARE.get()
 
 
 class Replicas:
     """The replicas among which each batch is divided, and those of this worker.
 
-    Of n rows each of R replicas gets n // R in one run, the first n % R one more. A worker is
-    a process; its replicas, one for each device, follow one another, so that it too has its
-    rows in one run. Worker 0 is the chief, who writes.
+    Each of R replicas gets n // R consecutive rows of n, the first n % R of them one more. A
+    worker is a process; its replicas, one for each device, have consecutive numbers, so that its
+    rows are consecutive too. Worker 0 is the chief, which writes files.
 
-    What workers tell each other is a collective operation: all have to call it, and in the
-    same order. With one worker nothing is sent.
+    Communication between workers is collective: all must call it, in the same order. With one
+    worker nothing is sent.
 
     Args:
       strategy: `MirroredStrategy`, `MultiWorkerMirroredStrategy`, or the default one.
 
     Attributes:
       count: replicas of all workers.
-      first: number of this worker's first one.
-      local: how many it has.
-      worker: its number.
-      workers: how many there are.
+      first: number of this worker's first replica.
+      local: number of this worker's replicas.
+      worker: number of this worker.
+      workers: number of workers.
     """
 
     def __init__(self, strategy: tf.distribute.Strategy):
@@ -59,18 +59,18 @@ class Replicas:
 
     @property
     def chief(self) -> bool:
-        """Whether this worker is the one that writes."""
+        """Whether this worker writes files."""
         return self.worker == 0
 
     def begin(self, rows: int, replica: int) -> int:
-        """Where a replica's rows of a batch begin."""
+        """Index of a replica's first row in a batch."""
         return replica * (rows // self.count) + min(replica, rows % self.count)
 
     def own(self, rows: int) -> tuple[int, int]:
-        """Which rows of a batch this worker needs, from and to; at least one of them.
+        """Which rows of a batch this worker needs, from and to; at least one row.
 
-        A replica without a row, in a batch that is smaller than the replicas are many, is
-        given one that counts nothing: models need not bear batches of no rows.
+        If a batch has fewer rows than there are replicas, a replica without a row of its own is
+        given one that does not count: models do not have to accept empty batches.
         """
         first = min(self.begin(rows, self.first), rows - 1)
         return first, max(self.begin(rows, self.first + self.local), first + 1)
@@ -79,14 +79,14 @@ class Replicas:
     def sharing(self, rows: int, data: Any):
         """In a replica: its rows of `data`, this worker's part of a batch of `rows` rows.
 
-        While it is open, `share()` tells of them.
+        While it is open, `share()` returns their number.
         """
         replica = replica_number()
         begin, end = self.begin(rows, replica), self.begin(rows, replica + 1)
         first, last = self.own(rows)
         start = min(begin, last - 1) - first
         stop = start + max(end - begin, 1)
-        with tf.device("/cpu:0"):  # only these rows are to go to the replica's device
+        with tf.device("/cpu:0"):  # only these rows are sent to the replica's device
             mine = tf.nest.map_structure(lambda t: None if t is None else t[start:stop], data)
         token = _SHARE.set(Share(end - begin, rows))
         try:
@@ -110,7 +110,7 @@ class Replicas:
         return [s.numpy().astype(a.dtype) for s, a in zip(sums, arrays, strict=True)]
 
     def any(self, flag: bool) -> bool:
-        """Whether it is true on any worker: so all do the same at the same time."""
+        """Whether it is true on any worker: so all decide alike."""
         return self.largest(int(flag)) > 0
 
     def largest(self, number: int) -> int:
@@ -122,7 +122,7 @@ class Replicas:
         return int(self.total([numbers])[0].max())
 
     def from_chief(self, content: bytes | None) -> bytes | None:
-        """What the chief gives, on all workers; what others give is not looked at."""
+        """The chief's content, on all workers; that of the others is ignored."""
         if self.workers == 1:
             return content
         given = content if self.chief else None
@@ -134,9 +134,9 @@ class Replicas:
         return self.total([sent])[0].tobytes()
 
     def each(self, variables: Sequence[Any]) -> list[Any]:
-        """Variables that replicas change each for itself, such that all values are seen.
+        """Wraps variables that each replica changes for itself, so that all values are visible.
 
-        Read and assigned, one has a first axis more, of the replicas.
+        Read or assigned, such a variable has an additional first axis, of the replicas.
         """
         return list(variables) if self.count == 1 else [_Each(v, self) for v in variables]
 
@@ -144,7 +144,7 @@ class Replicas:
         def replica():
             context = tf.distribute.get_replica_context()
             one = replica_number() == self.first
-            # Copied, so that they are on a device, as the reduction wants it.
+            # Copied, because the reduction needs them on a device.
             mine = [tf.identity(t) if one else tf.zeros_like(t) for t in tensors]
             return context.all_reduce(tf.distribute.ReduceOp.SUM, mine)
 
@@ -152,7 +152,7 @@ class Replicas:
         return [self.strategy.experimental_local_results(s)[0] for s in sums]
 
 
-# What collective operations cannot add, as what they can.
+# Types that collective operations cannot add, and what is sent instead.
 _SENT_AS = {
     "bool": "int32",
     "uint8": "int32",
@@ -184,7 +184,7 @@ class _Each:
 
 
 def replica_number() -> int:
-    """In a replica's step: its number; 0 without a strategy."""
+    """The number of the replica whose step is running; 0 without a strategy."""
     if not tf.distribute.has_strategy():
         return 0
     number = tf.distribute.get_replica_context().replica_id_in_sync_group

@@ -8,68 +8,40 @@ import tensorflow as tf
 
 from mlp_lab.engine.capture import Capture
 from mlp_lab.engine.execution import Execution
+from mlp_lab.engine.looks import Looks
+from mlp_lab.engine.program import Program
 from mlp_lab.engine.sharing import summed_once
 from mlp_lab.engine.tensors import array, compiled, with_absent
 
 
-class Replicated(Execution):
-    """`Execution` for a model made under a strategy of several replicas.
+class ReplicatedProgram(Program):
+    """Each replica runs the step on its rows; the strategy sums up the gradients.
 
-    Data are whole batches, of which each replica takes its rows, or pairs of `pieces` with
-    this worker's. Each replica runs `train_step` on its rows; the strategy adds up gradients.
-    A step that is looked at is put together again: its rows are joined over all replicas, its
-    losses added up. XLA does not compile it: it has no operation that crosses devices here.
+    XLA does not compile it: it has no operation that crosses devices here.
     """
 
-    def __init__(self, model, step, piece_batch=None, observers=()):
-        super().__init__(model, step, piece_batch, observers)
+    def __init__(self, model, step, pieces, capturing):
+        super().__init__(model, step, pieces, capturing)
         self._replicas = model.replicas
-        self._compiled: Any = lambda function: function
+        self.compiled: Any = lambda function: function
         if not model.run_eagerly:
-            self._compiled = compiled
-            self._run_piece = self._compiled(self._loop_over_piece)
+            self.compiled = compiled
+            self.on_piece = compiled(self._loop_over_piece)
         self._steps: dict[int, Any] = {}
-        # Reading a metric adds up what the replicas have counted.
-        self._results = self._compiled(lambda: model.get_metrics_result())
 
-    # Data, and how many rows they have.
-
-    def _own(self, rows):
+    def own(self, rows):
+        """How many of a batch's rows this process gets."""
         first, last = self._replicas.own(rows)
         return last - first
 
-    def _of(self, rows):
+    def of(self, rows):
+        """The function that runs one step on this process' part of so large a batch."""
         if rows not in self._steps:
-            self._steps[rows] = self._compiled(functools.partial(self._step_of, rows))
+            self._steps[rows] = self.compiled(functools.partial(self._step_of, rows))
         return self._steps[rows]
 
-    def _on_piece(self, piece, rows=None):
-        rows, own = piece
-        return super()._on_piece(own, int(rows))
-
-    def _on_iterator(self, iterator, limit):
-        return self._batch_by_batch(iterator, limit)
-
-    def _on_data(self, data, first, n):
-        rows = len(next(iter(tf.nest.flatten(data))))
-        begin, end = self._replicas.own(rows)
-        own = tf.nest.map_structure(lambda t: None if t is None else t[begin:end], data)
-        return n, self._of(rows)(own)
-
-    def _observed(self, run, steps, data=None, part=None):
-        logs = super()._observed(run, steps, data, part)
-        return logs if self._capturing else self._with_results(logs)
-
-    def _looked_at(self, run, steps, batch, observers):
-        return self._with_results(super()._looked_at(run, steps, batch, observers))
-
-    def _with_results(self, logs):
-        return {**logs, **self._results()}
-
-    # One step.
-
     def _step_of(self, rows, data):
-        """A step on this worker's part of a batch of so many rows; the first replica's logs."""
+        """A step on this worker's part of a batch of this many rows; the first replica's logs."""
         data, strategy = with_absent(data), self._replicas.strategy
         capture = Capture(self._model)
 
@@ -81,7 +53,7 @@ class Replicated(Execution):
         if self._capturing:
             with capture, summed_once(self._model):
                 logs, tensors = strategy.run(replica)
-            self._layers = capture.layers
+            self.layers = capture.layers
         else:
             logs, tensors = strategy.run(replica)
         values = strategy.experimental_local_results
@@ -96,7 +68,7 @@ class Replicated(Execution):
         return logs, {"rows": tf.constant(rows), "gradients": gradients, "parts": parts}
 
     def _other(self, logs):
-        """What a step of one's own returns beside metrics: the mean over replicas."""
+        """What a custom step returns beside metrics: the mean over replicas."""
         counted = self._model.get_metrics_result()
         context = tf.distribute.get_replica_context()
         return {
@@ -105,23 +77,25 @@ class Replicated(Execution):
             if name not in counted
         }
 
-    # What is handed to observers.
 
-    def _step_record(self, number, before, tensors):
+class ReplicatedLooks(Looks):
+    """Puts a step together again: the rows of all replicas are joined, their losses summed."""
+
+    def _step(self, number, before, tensors):
+        replicas, rows = self._model.replicas, int(tensors["rows"])
         whole = {**self._joined(tensors), "gradients": tensors["gradients"]}
-        rows = int(tensors["rows"])
-        shares = np.diff([self._replicas.begin(rows, r) for r in range(self._replicas.count + 1)])
+        shares = np.diff([replicas.begin(rows, r) for r in range(replicas.count + 1)])
         if "loss" in whole:
             whole["loss"] = whole["loss"].sum()
         if "spread" in whole:
             # A replica's part of the sum is n_r / n times as long as its mean.
             squares = whole["spread"][shares > 0] * rows / shares[shares > 0]
             whole["spread"] = np.sqrt(max(squares.sum() - 1, 0.0))
-        return super()._step_record(number, before, whole)
+        return super()._step(number, before, whole)
 
     def _joined(self, tensors):
-        """The parts of all replicas: their rows one after another, their numbers in a vector."""
-        replicas, rows = self._replicas, int(tensors["rows"])
+        """The parts of all replicas: rows one after another, single numbers in a vector."""
+        replicas, rows = self._model.replicas, int(tensors["rows"])
         begins = [replicas.begin(rows, r) for r in range(replicas.count + 1)]
         local = range(replicas.first, replicas.first + replicas.local)
         counts = [begins[r + 1] - begins[r] for r in local]
@@ -137,7 +111,7 @@ class Replicated(Execution):
             if all(len(a) == max(n, 1) for a, n in zip(arrays, counts, strict=True)):
                 own = np.concatenate([a[:n] for a, n in zip(arrays, counts, strict=True)])
                 return placed(own, begins[local[0]], rows)
-            # Not of the batch, then; the first replica's.
+            # It does not have the batch's rows, then; the first replica's is taken.
             return arrays[0] if replicas.chief else np.zeros_like(arrays[0])
 
         def batch(tensor):
@@ -152,3 +126,34 @@ class Replicated(Execution):
         if "data" in tensors:
             whole["data"] = tf.nest.map_structure(batch, tensors["data"])
         return whole
+
+
+class Replicated(Execution):
+    """`Execution` for a model made under a strategy of several replicas.
+
+    Data are whole batches, of which each replica takes its rows, or pairs of `pieces` with
+    the rows of this worker.
+    """
+
+    kinds = (ReplicatedProgram, ReplicatedLooks)
+
+    def __init__(self, model, step, piece_batch=None, observers=()):
+        super().__init__(model, step, piece_batch, observers)
+        # Reading a metric sums up what the replicas have counted.
+        self._results = self._program.compiled(lambda: model.get_metrics_result())
+
+    def _on_piece(self, piece, rows=None):
+        rows, own = piece
+        return super()._on_piece(own, int(rows))
+
+    def _on_iterator(self, iterator, limit):
+        return self._batch_by_batch(iterator, limit)
+
+    def _on_data(self, data, first, n):
+        rows = len(next(iter(tf.nest.flatten(data))))
+        begin, end = self._model.replicas.own(rows)
+        own = tf.nest.map_structure(lambda t: None if t is None else t[begin:end], data)
+        return n, self._program.of(rows)(own)
+
+    def _logs(self, logs):
+        return {**logs, **self._results()}

@@ -1,4 +1,4 @@
-"""What a step computes for the whole batch, on one device or on each of several."""
+"""Losses, gradients and metrics of a batch that several devices share."""
 
 import contextlib
 from typing import TYPE_CHECKING
@@ -15,19 +15,19 @@ else:
 
 
 class Sharing(_Mixin):
-    """Makes sums over replicas equal what one device computes of the same global batch.
+    """Makes sums over replicas equal to what one device computes from the same global batch.
 
-    With n of N rows a replica's loss counts n / N. Shares add up to 1, so that what each
-    replica has in full (regularizers) counts once, and means over the batch (losses,
-    activity regularizers) become the mean over the global batch, whatever the rows are.
+    With n of N rows, a replica's loss counts n / N. Shares add up to 1: terms that every
+    replica has in full (regularizers) count once, and means over the batch (losses, activity
+    regularizers) become means over the global batch, however the rows are divided.
     """
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The loss of a batch, as in Keras.
 
         Under a `tf.distribute` strategy it is the replica's share of the global batch's loss:
-        shares add up to it. Keras divides by the number of replicas R; a term of your own that
-        is added to what this returns has to be divided by R too.
+        the shares add up to it. Keras divides by the number of replicas R; if you add a term
+        to what this returns, divide it by R too.
         """
         loss = super().compute_loss(x, y, y_pred, sample_weight, training=training)
         part = share()
@@ -37,12 +37,12 @@ class Sharing(_Mixin):
         return loss * tf.cast(part.rows * replicas / part.of, loss.dtype)
 
     def sum_gradients(self, gradients):
-        """Under a `tf.distribute` strategy the sum over replicas; else what it is given.
+        """Under a `tf.distribute` strategy the sum over replicas; otherwise the gradients as given.
 
-        The optimizer, which would add up what replicas apply, is told not to.
+        The optimizer, which would sum them over replicas again, is told not to.
 
         Args:
-          gradients: of `compute_loss` for each weight; None where there is none.
+          gradients: of `compute_loss` for each weight; None for a weight without one.
         """
         if share() is None:
             return gradients
@@ -55,7 +55,7 @@ class Sharing(_Mixin):
     def track_loss(self, loss, x):
         """Adds a batch's mean loss to the epoch's mean, weighted by the batch size.
 
-        Without the weight the samples of a smaller last batch would count more.
+        Without the weight, samples of a smaller last batch would count more.
         """
         rows, part = tf.shape(next(i for i in tf.nest.flatten(x) if i is not None))[0], share()
         if part is not None:
@@ -67,7 +67,7 @@ class Sharing(_Mixin):
         tracker.update_state(loss, sample_weight=rows)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """Updates the metrics, as in Keras, but for a replica that has no row of the batch."""
+        """Updates the metrics as in Keras; a replica without a row of the batch updates none."""
         part = share()
         if part is not None and not part.rows:
             return self.get_metrics_result()
@@ -75,10 +75,10 @@ class Sharing(_Mixin):
 
 
 def check_reductions(losses):
-    """Refuses losses that are no means over the rows, as their shares would not add up.
+    """Refuses losses that are not means over the rows, as their shares would not add up.
 
     Raises:
-      ValueError: such a loss is among them.
+      ValueError: one of the losses is of that kind.
     """
     for loss in tf.nest.flatten(losses):
         reduction = getattr(loss, "reduction", "mean")
@@ -92,11 +92,11 @@ def check_reductions(losses):
 
 @contextlib.contextmanager
 def summed_once(model):
-    """While it is open, the optimizer does not add up gradients that `sum_gradients` did.
+    """While it is open, the optimizer does not sum gradients that `sum_gradients` has summed.
 
-    Keras' optimizers add up the gradients of all replicas when they apply them, after
-    clipping each replica's own, by a method without a public name; tests/test_workarounds.py
-    watches it. A step of one's own that leaves `sum_gradients` out is served as in Keras.
+    Keras' optimizers sum the gradients of all replicas when they apply them, after clipping
+    those of each replica, by a method without a public name; tests/test_workarounds.py watches
+    it. For a custom step that does not call `sum_gradients` they work as in Keras.
     """
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     name = "_all_reduce_sum_gradients"

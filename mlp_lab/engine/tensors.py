@@ -1,4 +1,4 @@
-"""Small things done with tensors, and structures of them."""
+"""Small functions of tensors, and of structures of them."""
 
 import functools
 import math
@@ -10,14 +10,14 @@ import tensorflow as tf
 def compiled(method, **options):
     """`tf.function` of this object's method.
 
-    TensorFlow warns of functions that are traced often and counts by their code, so that it
-    would take the fifth model of a process for too many traces of one; a partial has none.
+    TensorFlow warns of functions that are traced often, and counts by their code: the fifth model
+    of a process would look like too many traces of one function. A partial has no code.
     """
     return tf.function(functools.partial(method), autograph=False, **options)
 
 
 def handle(weight):
-    """Of the variable, or of the first replica's copy."""
+    """The resource handle of the variable, or of the first replica's copy."""
     value = weight.value
     return getattr(value, "values", (value,))[0].handle
 
@@ -25,8 +25,8 @@ def handle(weight):
 def array(tensor):
     """The tensor as a NumPy array that shares its memory, where NumPy knows its type."""
     tensor = tf.convert_to_tensor(tensor)
-    # `tensor.numpy()` would copy. A tensor's memory does not change: variables that are
-    # assigned to while it is held get new memory.
+    # `tensor.numpy()` would copy. A tensor's memory does not change: a variable that is
+    # assigned while it is held gets new memory.
     known = tensor.dtype.is_floating and tensor.dtype != tf.bfloat16 and "CPU" in tensor.device
     return np.asarray(memoryview(tensor)) if known else tensor.numpy()
 
@@ -45,7 +45,7 @@ def size_of(data):
 
 
 def with_absent(data):
-    """Data in which tf.data's empty Optional, which stands for None there, is None again."""
+    """Data in which tf.data's empty Optional, its form of None, is None again."""
     return tf.nest.map_structure(
         lambda t: None if isinstance(t, tf.experimental.Optional) else t, data
     )

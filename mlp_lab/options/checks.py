@@ -1,4 +1,4 @@
-"""What an option's value may be: each check raises `InputError` with what is allowed."""
+"""What values an option may have: each check raises `InputError` that says what is allowed."""
 
 import math
 import re
@@ -14,9 +14,9 @@ from mlp_lab.options import registry
 Check = Callable[[str, Any], None]
 
 LARGEST = 2**31 - 1
-"""Largest whole number that an option takes: steps times epochs then fit into 64 bits."""
+"""The largest whole number that an option takes: steps times epochs then fit into 64 bits."""
 
-# Controls, halves of surrogate pairs (bytes that are not UTF-8), line and paragraph separators.
+# Control characters, lone surrogates (bytes that are not UTF-8), line and paragraph separators.
 _NOT_IN_LINES = ("Cc", "Cs", "Zl", "Zp")
 _INTERVAL = r"[0-9]{1,9}|[0-9]{1,9}(\.[0-9]{1,9})?[sm]"
 
@@ -33,12 +33,12 @@ def choice(choices: Sequence[str]) -> Check:
 
 
 def one_line(option: str, value: str) -> None:
-    """Refuses what a line of flags.txt does not give back: controls, half characters, edges."""
+    """Refuses what a line of flags.txt cannot hold: control and broken characters, outer spaces."""
     if value != value.strip() or any(unicodedata.category(c) in _NOT_IN_LINES for c in value):
         raise InputError(
             option,
-            f"expected text without line breaks, control characters, broken characters and "
-            f"spaces around it, got {value!r}",
+            "expected text without line breaks, control characters, broken characters or spaces "
+            f"around it, got {value!r}",
         )
 
 
@@ -99,7 +99,7 @@ def boolean(option: str, value: Any) -> None:
 
 def text(option: str, value: Any) -> None:
     if not isinstance(value, str) or not value:
-        raise InputError(option, f"expected a text that is not empty, got {value!r}")
+        raise InputError(option, f"expected a non-empty string, got {value!r}")
 
 
 def every(option: str, value: Any) -> None:
@@ -123,7 +123,7 @@ def pattern(option: str, value: Any) -> None:
     text(option, value)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # of what Python will read otherwise one day
+            warnings.simplefilter("error")  # a future Python may read these differently
             re.compile(value)
     except (re.error, OverflowError, RecursionError, Warning) as error:
-        raise InputError(option, f"{value!r} is no regular expression: {error}") from None
+        raise InputError(option, f"{value!r} is not a valid regular expression: {error}") from None

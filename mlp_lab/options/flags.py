@@ -1,40 +1,71 @@
-"""Command-line flags, made from the fields of `Config`, and read into one."""
+"""Command-line flags, made from the fields of `Options` classes and read into them."""
 
 import dataclasses
-import os
 import re
-import shutil
-import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from absl import flags as absl_flags
 
 from mlp_lab.errors import InputError, near_miss
-from mlp_lab.options import registry
+from mlp_lab.options import flagfile, registry
 from mlp_lab.options.config import Config
+from mlp_lab.options.option import Options, flag_name
 
-USAGE = """\
-Trains a multilayer perceptron with an explicit GradientTape step, tests it after
-every epoch, and writes a folder with TensorBoard logs and the saved model.
+# These say where one run went, not what it was.
+_OF_ONE_RUN = ("name", "overwrite", "resume")
 
-  python train.py --flagfile=configs/fashion_mnist.flags
-  python train.py --flagfile=configs/fashion_mnist.flags --epochs=5 --name=short
-  tensorboard --logdir=logs
-
-A later flag wins over an earlier one, so flags after --flagfile change what the
-file says. A flagfile holds one flag a line; # starts a comment.
-"""
-_SPECIAL = {
-    "flagfile=PATH": "read flags from a file, in the place where it is given",
-    "help": "show this help and exit",
-    "version": "show the version and exit",
-}
+BOOLEAN = (bool, bool | None)
+"""Types of fields whose flags are written --flag and --noflag."""
 
 
-_FLAGFILE = re.compile(r"--?flagfile(?:[=\s]\s*(.*))?", re.DOTALL)
-_MOST_NESTED = 10
-_MOST_BYTES = 1024**2
+def parse(arguments: Sequence[str], kind: type[Options] = Config) -> Any:
+    """Reads command-line arguments (without the program's name) into options.
+
+    Args:
+      arguments: flags, flagfiles among them; a later one wins over an earlier one.
+      kind: which options there are.
+
+    Returns:
+      Options of that kind.
+
+    Raises:
+      InputError: an unknown flag, a value that cannot be read or is not allowed, a
+        flagfile that cannot be read, or an argument that is not a flag.
+    """
+    fields = {flag_name(field): field for field in dataclasses.fields(kind)}
+    values = _define(fields)
+    given = flagfile.expanded(arguments)
+    try:
+        rest = values(["program", *given])[1:]
+    except absl_flags.UnrecognizedFlagError as error:
+        hint = near_miss(error.flagname, [*fields, "flagfile", "help", "version"])
+        raise InputError(error.flagname, f"no such flag{hint}; --help lists all flags") from None
+    except (absl_flags.Error, ValueError) as error:
+        raise _bad_value(error, [*fields]) from None
+    if rest:
+        raise InputError("", f"unexpected argument {rest[0]!r}; every flag is written --name=value")
+    return kind(**{field.name: values[name].value for name, field in fields.items()})
+
+
+def to_text(config: Config) -> str:
+    """The flagfile that gives `config` again, every option but the run's own folder.
+
+    `name`, `overwrite` and `resume` are left out: they say where one run went, not what it
+    was, and a rerun must not collide with the run that it repeats, or delete it.
+    """
+    lines = []
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if value is None or field.name in _OF_ONE_RUN:
+            continue
+        if isinstance(value, bool):
+            lines.append(f"--{'' if value else 'no'}{field.name}")
+        elif isinstance(value, tuple):
+            lines.append(f"--{field.name}={','.join(str(item) for item in value)}")
+        else:
+            lines.append(f"--{field.name}={value}")
+    return "\n".join(lines) + "\n"
 
 
 def _read_whole(text: str) -> int:
@@ -85,11 +116,8 @@ _READERS: dict[Any, Callable[[str], Any]] = {
 }
 
 
-_BOOLEAN = (bool, bool | None)
-
-
 class _Parser(absl_flags.ArgumentParser):
-    """Hands a flag's text to the reader of its field."""
+    """Hands a flag's text to the reader of its field's type."""
 
     def __init__(self, field: dataclasses.Field):
         self.field = field
@@ -104,83 +132,16 @@ class _Parser(absl_flags.ArgumentParser):
         return "string"
 
 
-def _define() -> absl_flags.FlagValues:
-    # Own values, not absl's global FLAGS: nothing but these flags exists, and a
-    # program that imports the lab keeps its own.
+def _define(fields: dict[str, dataclasses.Field]) -> absl_flags.FlagValues:
+    # Not absl's global FLAGS: only these flags exist, and a program that imports the lab
+    # keeps its own.
     values = absl_flags.FlagValues()
-    for field in dataclasses.fields(Config):
-        flag = absl_flags.Flag(
-            _Parser(field), absl_flags.ArgumentSerializer(), field.name, field.default, "",
-            boolean=field.type in _BOOLEAN,  # also written --flag and --noflag
+    for name, field in fields.items():
+        values[name] = absl_flags.Flag(
+            _Parser(field), absl_flags.ArgumentSerializer(), name, field.default, "",
+            boolean=field.type in BOOLEAN,
         )  # fmt: skip
-        values[field.name] = flag
     return values
-
-
-def parse(arguments: Sequence[str]) -> Config:
-    """Reads command-line arguments (without the program's name) into a config.
-
-    Raises:
-      InputError: an unknown flag, a value that cannot be read or is not allowed, a
-        flagfile that cannot be read, or an argument that is no flag.
-    """
-    values = _define()
-    names = [field.name for field in dataclasses.fields(Config)]
-    given = _with_files(arguments)
-    try:
-        rest = values(["train", *given])[1:]
-    except absl_flags.UnrecognizedFlagError as error:
-        known = [*names, "flagfile", "help", "version"]
-        hint = near_miss(error.flagname, known)
-        raise InputError(error.flagname, f"no such flag{hint}; --help lists all flags") from None
-    except (absl_flags.Error, ValueError) as error:
-        raise _bad_value(error, names) from None
-    if rest:
-        raise InputError("", f"unexpected argument {rest[0]!r}; every flag is written --name=value")
-    chosen: dict[str, Any] = {name: values[name].value for name in names}
-    return Config(**chosen)
-
-
-def _with_files(arguments: Sequence[str], depth: int = 0) -> list[str]:
-    """The arguments, with those of a flagfile in its place; a flagfile may name others.
-
-    Not absl's own reader: that one goes on reading where a file does not end.
-    """
-    result: list[str] = []
-    rest = iter(arguments)
-    for argument in rest:
-        if argument == "--":
-            return [*result, argument, *rest]
-        match = _FLAGFILE.fullmatch(argument)
-        if match is None:
-            result.append(argument)
-            continue
-        path = next(rest, "") if match[1] is None else match[1]
-        if not path:
-            raise InputError("flagfile", "needs a value: write --flagfile=PATH")
-        if depth == _MOST_NESTED:
-            raise InputError(
-                "flagfile",
-                f"cannot be read: {path!r} stands in the {_MOST_NESTED}th flagfile within another; "
-                "does one name itself?",
-            )
-        lines = [line.strip() for line in _read_flagfile(path).split("\n")]
-        lines = [line for line in lines if line and not line.startswith(("#", "//"))]
-        result += _with_files(lines, depth + 1)
-    return result
-
-
-def _read_flagfile(path: str) -> str:
-    try:
-        with open(os.path.expanduser(path), "rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            raise ValueError(f"more than {_MOST_BYTES:,} bytes in {path!r}")
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError("flagfile", f"cannot be read: {path!r} is no text: {error}") from None
-    except (OSError, ValueError) as error:
-        raise InputError("flagfile", f"cannot be read: {error}") from None
 
 
 def _bad_value(error: Exception, names: Sequence[str]) -> InputError:
@@ -194,51 +155,3 @@ def _bad_value(error: Exception, names: Sequence[str]) -> InputError:
         name = name.removeprefix("no")
         return InputError(name, f"--no{name} takes no value; write --no{name} or --{name}=false")
     return InputError(name, f"needs a value: write --{name}=VALUE")
-
-
-def to_text(config: Config) -> str:
-    """The flagfile that gives `config` again, every option but the run's own folder.
-
-    `name`, `overwrite` and `resume` are left out: they say where one run went, not what it
-    was, and a rerun must not run into, or delete, the run it repeats.
-    """
-    lines = []
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if value is None or field.name in ("name", "overwrite", "resume"):
-            continue
-        if isinstance(value, bool):
-            lines.append(f"--{'' if value else 'no'}{field.name}")
-        elif isinstance(value, tuple):
-            lines.append(f"--{field.name}={','.join(str(item) for item in value)}")
-        else:
-            lines.append(f"--{field.name}={value}")
-    return "\n".join(lines) + "\n"
-
-
-def help_text(program: str) -> str:
-    """What `--help` prints: the flags by group, each with its meaning and default."""
-    width = min(shutil.get_terminal_size().columns, 100)
-
-    def entry(flag: str, text: str) -> str:
-        indent = " " * 6
-        return f"  --{flag}\n" + textwrap.fill(
-            text, width, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-        )
-
-    sections: dict[str, list[str]] = {}
-    for field in dataclasses.fields(Config):
-        text, default = field.metadata["help"], field.default
-        if isinstance(default, tuple):
-            default = ",".join(default)
-        if field.type in _BOOLEAN:
-            flag = f"[no]{field.name}"
-            default = None if default is None else str(default).lower()
-        else:
-            flag = f"{field.name}={field.metadata['form'] or 'CHOICE'}"
-        if default is not None:
-            text += f" (default: {default})"
-        sections.setdefault(field.metadata["group"], []).append(entry(flag, text))
-    sections["Flags about flags"] = [entry(flag, text) for flag, text in _SPECIAL.items()]
-    body = "\n\n".join(f"{title}:\n\n" + "\n".join(rows) for title, rows in sections.items())
-    return f"usage: {program} [--flagfile=PATH] [--FLAG=VALUE ...]\n\n{USAGE}\n{body}\n"

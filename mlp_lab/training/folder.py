@@ -4,10 +4,10 @@ flags.txt     --flagfile=<this file> runs it again
 run.json      the record: versions, seed, data source, status, metrics
 train/        TensorBoard events of training
 validation/   TensorBoard events of the tests after each epoch
-checkpoints/  the state of the run in its last moments, to go on from
+checkpoints/  the latest states of the run, to resume from
 run.lock      the process that trains
 model.keras   the trained model
-non_finite/   where a number was no longer finite: the batch, and the weights before it
+non_finite/   if a number became NaN or infinite: the batch, and the weights before it
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ CHECKPOINTS, NON_FINITE = "checkpoints", "non_finite"
 
 _UNFINISHED = ("unfinished", "running", "interrupted", "failed")
 
-# These may differ from those of the run that is resumed: they do not change its result.
+# A resumed run may change these: they do not affect its result.
 _FREE = (
     *("name", "overwrite", "resume", "log_dir", "verbose", "data_source", "data_dir"),
     *("checkpoint_every", "keep_checkpoints"),
@@ -42,13 +42,13 @@ class RunFolder:
       config: `log_dir`, `name`, `overwrite` and `resume` say which folder.
 
     Raises:
-      InputError: the folder exists and may not be overwritten, or is to be resumed and
-        cannot be, or log_dir is no folder that can be written to.
+      InputError: the folder exists and may not be overwritten, or cannot be resumed, or
+        log_dir is not a folder that can be written to.
 
     Attributes:
       path: the folder.
-      resumed: whether a run goes on. A run of several workers begins where there is none to
-        go on with: whatever starts workers again gives them the flags that they had.
+      resumed: whether an existing run is resumed. A run of several workers starts if there is
+        none to resume: whatever restarts workers gives them the flags that they had.
     """
 
     def __init__(self, config: Config):
@@ -58,8 +58,8 @@ class RunFolder:
         if self._log_dir.parts[:1] and self._log_dir.parts[0].startswith("~"):
             raise InputError(
                 "log_dir",
-                f"nobody has the home {self._log_dir.parts[0]!r}; for a folder of that name write "
-                f"./{config.log_dir}",
+                f"there is no home folder {self._log_dir.parts[0]!r}; for a folder of that name "
+                f"write ./{config.log_dir}",
             )
         _check_writable(self._log_dir)
         stem = config.name or f"{config.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -79,7 +79,7 @@ class RunFolder:
             self._check_replaceable()
 
     def _check_resumable(self) -> None:
-        """Whether the run is there, unfinished, has a checkpoint, and has the same flags."""
+        """Refuses a run that is missing, has ended, or has no checkpoint or other flags."""
         status = self._status()
         if status is None:
             raise InputError(
@@ -87,31 +87,31 @@ class RunFolder:
             )
         if status in ("finished", "diverged"):
             raise InputError(
-                "resume", f"the run {str(self.path)!r} has {status}; there is nothing to go on with"
+                "resume", f"the run {str(self.path)!r} has {status}; there is nothing to resume"
             )
         if not self.has_checkpoint():
             raise InputError(
                 "resume",
-                f"the run {str(self.path)!r} ended before its first checkpoint; begin anew with "
-                "--overwrite in place of --resume",
+                f"the run {str(self.path)!r} ended before its first checkpoint; start over "
+                "with --overwrite instead of --resume",
             )
-        saved = flags.parse([f"--flagfile={self.path / FLAGS}", f"--name={self.path.name}"])
+        saved: Config = flags.parse([f"--flagfile={self.path / FLAGS}", f"--name={self.path.name}"])
         for field in dataclasses.fields(Config):
             before, now = (getattr(config, field.name) for config in (saved, self._config))
             if field.name not in _FREE and before != now:
                 raise InputError(
                     field.name,
-                    f"the run {str(self.path)!r} began with {before!r}, got {now!r}; go on with "
-                    f"its own flags: --flagfile={self.path / FLAGS} --name={self.path.name} "
+                    f"the run {str(self.path)!r} began with {before!r}, got {now!r}; resume "
+                    f"with its own flags: --flagfile={self.path / FLAGS} --name={self.path.name} "
                     "--resume",
                 )
 
     def has_checkpoint(self) -> bool:
-        """Whether there is one to go on from."""
+        """Whether there is a checkpoint to resume from."""
         return any((self.path / CHECKPOINTS).glob("step-*.ckpt"))
 
     def read_record(self) -> dict[str, Any]:
-        """The record as it was last written; empty if there is none that can be read."""
+        """The record as it was last written; empty if none can be read."""
         try:
             record = json.loads((self.path / RECORD).read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -128,8 +128,8 @@ class RunFolder:
         if not self._replaced and unfinished and self.has_checkpoint():
             raise InputError(
                 "name",
-                f"the run {str(self.path)!r} is unfinished; give --resume to go on from its last "
-                "checkpoint, --overwrite to delete it, or another --name",
+                f"the run {str(self.path)!r} is unfinished; give --resume to continue from its "
+                "last checkpoint, --overwrite to delete it, or another --name",
             )
         if not self._replaced:
             raise InputError(
@@ -154,7 +154,7 @@ class RunFolder:
     def create(self) -> None:
         """Makes the folder, in place of an old one if --overwrite says so, with its flags.
 
-        It is then locked, until `release`. A run that is resumed has its folder.
+        It is locked until `release`. A run that is resumed has its folder.
 
         Raises:
           InputError: it cannot be made, or another run has just made it or is training in it.
@@ -173,7 +173,7 @@ class RunFolder:
             (self.path / FLAGS).write_text(flags.to_text(self._config), encoding="utf-8")
         except FileExistsError:
             raise InputError(
-                "name", f"{str(self.path)!r} has just been made by another run; start again"
+                "name", f"{str(self.path)!r} has just been made by another run; try again"
             ) from None
         except OSError as error:
             raise InputError(
@@ -181,12 +181,12 @@ class RunFolder:
             ) from error
 
     def release(self) -> None:
-        """Lets other processes use the folder."""
+        """Unlocks the folder for other processes."""
         if self._lock is not None:
             self._lock.release()
 
     def write_record(self, record: dict[str, Any]) -> None:
-        """Writes the record, whole or not at all: a reader never finds half of it."""
+        """Writes the record completely or not at all: a reader never finds half of it."""
         unfinished = self.path / f".{RECORD}.tmp"
         text = json.dumps(record, indent=2, allow_nan=False) + "\n"
         unfinished.write_text(text, encoding="utf-8")
@@ -194,7 +194,7 @@ class RunFolder:
 
 
 class NoFolder(RunFolder):
-    """The run's folder to a worker that is not the chief, who alone looks into it and writes."""
+    """The run's folder as seen by a worker that is not the chief: it neither reads nor writes."""
 
     def __init__(self, config: Config):
         self.path = Path(config.log_dir).expanduser() / str(config.name)
@@ -202,18 +202,18 @@ class NoFolder(RunFolder):
         self._lock = None
 
     def create(self) -> None:
-        """Makes nothing."""
+        """Does nothing: the chief makes the folder."""
 
     def has_checkpoint(self) -> bool:
-        """Knows of none."""
+        """False: only the chief reads checkpoints."""
         return False
 
     def write_record(self, record: dict[str, Any]) -> None:
-        """Writes nothing."""
+        """Does nothing: the chief writes the record."""
 
 
 def _check_writable(log_dir: Path) -> None:
-    """Refuses a log_dir that cannot be written to, before any work is done for it."""
+    """Refuses a log_dir that cannot be written to, before any work is done."""
     existing = log_dir
     while not os.path.lexists(existing) and existing != existing.parent:
         existing = existing.parent

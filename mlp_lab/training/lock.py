@@ -15,12 +15,12 @@ LOCK = "run.lock"
 
 
 class Lock:
-    """Held by a process on a run's folder; a process that ends, in any way, lets go of it.
+    """A process' lock on a run's folder; it is released when the process ends, however it ends.
 
-    The system keeps it (flock), not the file, which stays. Without POSIX nothing is locked.
+    The operating system holds it (flock); the file stays. Outside of POSIX nothing is locked.
 
     Args:
-      folder: exists.
+      folder: an existing folder.
 
     Raises:
       InputError: another process holds it.
@@ -46,5 +46,5 @@ class Lock:
         self._file.flush()
 
     def release(self) -> None:
-        """Lets go of it."""
+        """Releases it."""
         self._file.close()

@@ -10,21 +10,21 @@ from typing import Any
 from mlp_lab.options.config import Config
 from mlp_lab.writers import Writer
 
-# These say where and how loudly, not what was trained.
+# These say where a run is written and what it prints, not what was trained.
 _NO_HPARAMS = ("data_dir", "log_dir", "name", "overwrite", "verbose")
 
 
 class RunPage:
     """Writes what concerns the run as a whole, into the run's folder itself.
 
-    A row in HParams with the options and the metrics of training and validation, the
-    record as text, and the charts of Custom Scalars: training beside validation, squared
-    error beside cross-entropy, and the curves that tell how learning goes.
+    That is a row in HParams with the options and the metrics of training and validation; the
+    record as text; and the charts of Custom Scalars: training beside validation, squared
+    error beside cross-entropy, and the curves that show how learning goes.
 
     Args:
       folder: the run's folder.
       config: the run's options.
-      chief: whether this worker writes; the others of a run have no page.
+      chief: whether this worker writes; the other workers have no page.
     """
 
     def __init__(self, folder: Path, config: Config, chief: bool = True):
@@ -43,8 +43,8 @@ class RunPage:
             return
         logs = ["loss", *metrics]
         options = {
-            # An option that may be left to the model is a text in every run: HParams takes
-            # a column's type, and whether there is one, from the first run that it finds.
+            # An option that may be left to the model is a string in every run: HParams takes
+            # a column's type, and whether it exists, from the first run that it finds.
             field.name: value if field.default is not None else str(value or "default")
             for field in dataclasses.fields(self._config)
             for value in [getattr(self._config, field.name)]
@@ -81,7 +81,7 @@ def _layout(loss: str, logs: list[str]) -> dict[str, dict[str, list[str]]]:
 
 
 def _table(record: Mapping[str, Any]) -> str:
-    """The record as a Markdown table; nested parts as JSON, the curves left to the charts."""
+    """The record as a Markdown table: nested parts as JSON, without the curves."""
     rows = ["| | |", "|---|---|"]
     for name, value in record.items():
         if name in ("history", "config"):

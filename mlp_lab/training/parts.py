@@ -1,7 +1,7 @@
 """From names to objects: the model, loss, metrics and optimizer that a config asks for."""
 
 import inspect
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 
@@ -19,16 +19,33 @@ _PIXEL_SCALE = 1 / 255
 _MODEL_OPTIONS = ("hidden_units", "activation", "dropout", "kernel_initializer")
 
 
+class Parts(NamedTuple):
+    """What a model is trained with, and itself."""
+
+    model: keras.Model
+    loss: keras.losses.Loss
+    metrics: list[keras.metrics.Metric]
+    optimizer: keras.optimizers.Optimizer
+
+
+def make(config: Config, dataset: Dataset) -> Parts:
+    """Makes the model, loss, metrics and optimizer; `InputError` if one cannot be made."""
+    steps = config.epochs * -(-len(dataset.x_train) // config.batch_size)
+    return Parts(
+        model(config, dataset), loss(config), metrics(config, dataset), optimizer(config, steps)
+    )
+
+
 def model(config: Config, dataset: Dataset) -> keras.Model:
     """Makes the model; it is not built yet.
 
-    The model's `__init__` gets, of those it names: num_classes, input_scale (the
-    factor that maps pixels to [0, 1]) and the options hidden_units, activation,
-    dropout and kernel_initializer where they are set.
+    Its `__init__` gets those of these arguments that it names: num_classes, input_scale (the
+    factor that maps pixels to [0, 1]), and the options hidden_units, activation, dropout and
+    kernel_initializer if they are set.
 
     Raises:
-      InputError: it cannot be made, is no model with the explicit step, or has no
-        argument for an option that is set.
+      InputError: it cannot be made, is not a model with the explicit step, or has no argument
+        for an option that is set.
     """
     part = registry.parse("model", config.model)
     cls = registry.locate(part)
@@ -82,14 +99,14 @@ def _initializer(text: str) -> keras.Initializer:
 
 
 def loss(config: Config) -> keras.losses.Loss:
-    """Makes the loss; `InputError` if it cannot be made or is none."""
+    """Makes the loss; `InputError` if it cannot be made or is not a loss."""
     part = registry.parse("loss", config.loss)
     offered = {"from_logits": config.from_logits}
     return registry.create(part, keras.losses.Loss, "a subclass of keras.losses.Loss", offered)
 
 
 def metrics(config: Config, dataset: Dataset) -> list[keras.metrics.Metric]:
-    """Makes the metrics; `InputError` if one cannot be made, is none, or shares a name."""
+    """Makes the metrics; `InputError` if one cannot be made, is not a metric, or shares a name."""
     offered = {"from_logits": config.from_logits, "num_classes": dataset.num_classes}
     made: list[keras.metrics.Metric] = []
     for text in config.metrics:
@@ -107,7 +124,7 @@ def metrics(config: Config, dataset: Dataset) -> list[keras.metrics.Metric]:
 
 
 def probes(config: Config) -> list[Probe]:
-    """Makes the probes; `InputError` if one cannot be made or is none."""
+    """Makes the probes; `InputError` if one cannot be made or is not a probe."""
     kind = "a subclass of mlp_lab.probes.Probe"
     return [
         registry.create(registry.parse("probes", text), Probe, kind, {}) for text in config.probes
@@ -115,14 +132,15 @@ def probes(config: Config) -> list[Probe]:
 
 
 def optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
-    """Makes the optimizer, with a learning rate for a run of so many steps.
+    """Makes the optimizer, with a learning rate for a run of this many steps.
 
     With t from 0 to 1 over the run, the rate is `--learning_rate` times 1 (constant), 1 - t
     (linear) or (1 + cos(pi t)) / 2 (cosine; Loshchilov and Hutter, 2017, without restarts); and
     over the first `--learning_rate_warmup` steps times a factor that rises to 1.
 
     Raises:
-      InputError: it cannot be made or is none, or the run has fewer steps than the warm-up.
+      InputError: it cannot be made or is not an optimizer, or the run has fewer steps than the
+        warm-up.
     """
     part = registry.parse("optimizer", config.optimizer)
     base, schedules = config.learning_rate, keras.optimizers.schedules
@@ -144,7 +162,7 @@ def optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
 
 
 def unregistered(*made: Any) -> list[str]:
-    """Names of the classes, neither Keras' nor registered, that a saved model cannot find."""
+    """Names of classes, neither Keras' nor registered, that loading a saved model cannot find."""
     classes = [type(part) for part in made]
     return [
         cls.__name__
@@ -158,8 +176,8 @@ def unregistered(*made: Any) -> list[str]:
 def label_form(config: Config, chosen_loss: keras.losses.Loss) -> str:
     """`"one_hot"` or `"integer"`: what --labels says, or what the loss states.
 
-    A loss of the user's own states it as a class attribute `label_form`; without
-    one it gets the labels as they are, integers.
+    A custom loss states it as a class attribute `label_form`; without one it gets the labels as
+    they are, integers.
     """
     if config.labels != "auto":
         return config.labels

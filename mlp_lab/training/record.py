@@ -1,15 +1,83 @@
 """The record of a run: what it was, where its data came from, how it went."""
 
+import dataclasses
+import datetime
 import importlib.metadata
 import math
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from typing import Any
 
-import mlp_lab
+import keras
 
+import mlp_lab
+from mlp_lab.training.setup import Setup
+
+RUNNING, FINISHED, DIVERGED = "running", "finished", "diverged"
+INTERRUPTED, FAILED = "interrupted", "failed"
+
+_STRATEGIES = ("none", "mirrored", "multi_worker")
 _PACKAGES = ("tensorflow", "keras", "numpy", "tensorboard", "absl-py")
+
+Record = dict[str, Any]
+"""What run.json holds: values that `json.dumps` takes, by name."""
+
+
+def begun(setup: Setup, before: Mapping[str, Any] | None = None) -> Record:
+    """The record of a run that begins now.
+
+    Args:
+      setup: what is to be trained.
+      before: the record of the run that is resumed, if one is.
+    """
+    replicas, dataset = setup.replicas, setup.dataset
+    record = {
+        "status": RUNNING,
+        "started": _now(),
+        "command": sys.argv,
+        "config": dataclasses.asdict(setup.config),
+        "seed": setup.config.seed,
+        "data": {"name": dataset.name, **dataset.origin.as_record()},
+        "parameters": setup.model.count_params(),
+        "versions": versions(),
+        "machine": machine(),
+        "strategy": _STRATEGIES[(replicas.count > 1) + (replicas.workers > 1)],
+        "replicas": replicas.count,
+        "workers": replicas.workers,
+        "devices": keras.distribution.list_devices(),
+    }
+    if before is not None:
+        record["started"] = before.get("started", record["started"])
+        record["resumed"] = [*before.get("resumed", []), _now()]
+    return record
+
+
+def ended(record: Record, history: Mapping[str, list[float]], trouble: str | None) -> Record:
+    """The record of a run that has come to its end.
+
+    Args:
+      record: of its beginning.
+      history: every log after every epoch.
+      trouble: what was not finite in training, or None.
+    """
+    ended = {
+        **record,
+        "status": FINISHED if trouble is None and finite_losses(history) else DIVERGED,
+        "ended": _now(),
+        "epochs": len(history.get("loss", [])),
+        "metrics": last(history),
+        "history": {name: [finite(v) for v in vs] for name, vs in history.items()},
+    }
+    return ended if trouble is None else {**ended, "reason": trouble}
+
+
+def broken_off(record: Record, error: BaseException, interrupted: bool) -> Record:
+    """The record of a run that an error or a signal has ended."""
+    status = INTERRUPTED if interrupted else FAILED
+    reason = f"{type(error).__name__}: {error}"
+    return {**record, "status": status, "reason": reason, "ended": _now()}
 
 
 def versions() -> dict[str, str]:
@@ -21,13 +89,18 @@ def versions() -> dict[str, str]:
     }
 
 
-def machine() -> dict[str, Any]:
-    """The system and its processors, for reading times and last digits by."""
+def machine() -> Record:
+    """The system and its processors: times, and the last digits of results, depend on them."""
     return {
         "system": platform.platform(),
         "processor": platform.machine(),
         "cpus": os.cpu_count(),
     }
+
+
+def finite_losses(history: Mapping[str, list[float]]) -> bool:
+    """Whether the losses are finite; a metric may be NaN by its own definition."""
+    return all(math.isfinite(value) for value in history["loss"] + history["val_loss"])
 
 
 def finite(value: float) -> float | str:
@@ -38,3 +111,7 @@ def finite(value: float) -> float | str:
 def last(history: Mapping[str, list[float]]) -> dict[str, float | str]:
     """Each log's value after the last epoch."""
     return {name: finite(values[-1]) for name, values in sorted(history.items())}
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

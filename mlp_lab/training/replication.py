@@ -11,7 +11,7 @@ import tensorflow as tf
 from mlp_lab.errors import InputError, RunError, WorkerLost
 from mlp_lab.options.config import Config
 
-# How TensorFlow tells that a collective operation, or the connection under it, was given up.
+# How TensorFlow reports that a collective operation, or its connection, was given up.
 _LOST = (
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
@@ -23,14 +23,14 @@ _LOST = (
 
 
 def make_strategy(config: Config, say: Callable[[str], None]) -> tf.distribute.Strategy:
-    """Makes the strategy; before anything else that TensorFlow is asked to do.
+    """Makes the strategy; to be called before any other use of TensorFlow.
 
-    With several workers it waits until all of them are there; the chief says so. Their
-    connections are watched: a worker that has ended, or has not answered for half a minute, ends
-    the collective operations of all others with an error.
+    With several workers it waits until all of them have started; the chief says so. Their
+    connections are watched: if a worker ends, or does not answer for half a minute, the
+    collective operations of all others end with an error.
 
     Raises:
-      InputError: there are not several devices, or TF_CONFIG is not there or not right.
+      InputError: there is only one device, or TF_CONFIG is missing or wrong.
     """
     if config.strategy == "multi_worker":
         cluster, task = check_tf_config(os.environ.get("TF_CONFIG"))
@@ -48,7 +48,7 @@ def make_strategy(config: Config, say: Callable[[str], None]) -> tf.distribute.S
     if len(devices) < 2:
         raise InputError(
             "strategy",
-            f"mirrored needs several GPUs, this machine has {devices[0].name} alone; leave "
+            f"mirrored needs several GPUs, this machine has only {devices[0].name}; leave "
             "--strategy out, or give multi_worker for several processes",
         )
     return mirrored(_names(devices))
@@ -56,10 +56,10 @@ def make_strategy(config: Config, say: Callable[[str], None]) -> tf.distribute.S
 
 @functools.cache
 def mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
-    """The strategy of these devices, the same whenever it is asked for.
+    """The strategy of these devices, always the same object.
 
-    A second one in a process would count its collective operations from the beginning again,
-    and TensorFlow take them for those of the first.
+    A second one in a process would number its collective operations from the start again, and
+    TensorFlow would take them for those of the first.
     """
     return tf.distribute.MirroredStrategy(devices)
 
@@ -72,13 +72,13 @@ def check_tf_config(text: str | None) -> tuple[dict[str, list[str]], dict[str, A
     """Checks the environment variable TF_CONFIG, as TensorFlow's guides and operators set it.
 
     A JSON object: `{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker",
-    "index": 0}}`, where "cluster" may have a "chief" too, of one address.
+    "index": 0}}`, where "cluster" may also have a "chief" with one address.
 
     Returns:
-      What it has for "cluster" and for "task".
+      The values of "cluster" and of "task".
 
     Raises:
-      InputError: it is missing, or something in it is; the message says what.
+      InputError: it is missing or incomplete; the message says what.
     """
 
     def wrong(what: str) -> InputError:
@@ -94,7 +94,7 @@ def check_tf_config(text: str | None) -> tuple[dict[str, list[str]], dict[str, A
     try:
         given: Any = json.loads(text)
     except ValueError as error:
-        raise wrong(f"is no JSON ({error})") from None
+        raise wrong(f"is not JSON ({error})") from None
     cluster = given.get("cluster") if isinstance(given, dict) else None
     task = given.get("task") if isinstance(given, dict) else None
     if not isinstance(cluster, dict) or not isinstance(task, dict):
@@ -115,7 +115,7 @@ def check_tf_config(text: str | None) -> tuple[dict[str, list[str]], dict[str, A
 
 
 def lost_worker(error: BaseException, step: int) -> RunError | None:
-    """What the user is told if the error is that another worker has ended.
+    """What the user is told, if the error says that another worker has ended.
 
     Args:
       error: what ended the training.
@@ -124,7 +124,7 @@ def lost_worker(error: BaseException, step: int) -> RunError | None:
     if not isinstance(error, _LOST):
         return None
     reason = error.message.splitlines()[0] if error.message else ""
-    goes_on = f"to go on from step {step}" if step >= 0 else "to begin again"
+    goes_on = f"to resume from step {step}" if step >= 0 else "to start over"
     return WorkerLost(
         f"another worker has ended, or cannot be reached ({type(error).__name__}: {reason}); start "
         f"the same command with --resume on every worker {goes_on}"

@@ -5,10 +5,10 @@ import threading
 
 
 class Signals:
-    """Between `with` and its end, SIGINT and SIGTERM are noted, the first time.
+    """Inside its `with`, the first SIGINT or SIGTERM is only noted.
 
-    The second one of a kind does what it does without us: it ends the process at once.
-    Only the main thread of a process can be asked so; elsewhere nothing is changed.
+    A second one of the same kind has its usual effect: it ends the process at once. Python
+    delivers signals to the main thread; in other threads nothing is changed.
     """
 
     def __init__(self) -> None:
@@ -16,7 +16,7 @@ class Signals:
         self._received: signal.Signals | None = None
 
     def asked(self) -> signal.Signals | None:
-        """The signal that has come, or None."""
+        """The signal that was received, or None."""
         return self._received
 
     def __enter__(self):

@@ -78,7 +78,7 @@ def test_wrong_checksum(world, server) -> None:
     server.files["mnist.npz"] = server.files["mnist.npz"][:-1] + b"\xff"
     reason = falls_back()
     assert "download of" in reason
-    assert "its sha256 is not the published one" in reason
+    assert "its sha256 checksum is not the published one" in reason
     assert files_below(world.home) == set()
     with pytest.raises(InputError, match="--data_source: download: mnist: download of"):
         load("mnist", source="download", say=lambda _: None)
@@ -129,7 +129,7 @@ def test_a_server_that_trickles(part, world, server, monkeypatch) -> None:
 
 def test_a_body_without_an_end(world, server, monkeypatch) -> None:
     monkeypatch.setattr(download, "MAX_FILE_BYTES", 3000)
-    assert "failed (more than 3,000 bytes came)" in falls_back()
+    assert "failed (the server sent more than 3,000 bytes)" in falls_back()
     assert files_below(world.home) == set()
 
 

@@ -135,9 +135,9 @@ def test_wrong_files(tmp_path: Path, make: SimpleNamespace, arrays: dict) -> Non
         (tmp_path / f"{number}.png").write_bytes(b"")
     text = mistake(tmp_path)
     assert "holds 0.png, 1.png, 2.png, 3.png, 4.png, 5.png and 3 more; expected train-" in text
-    assert "may be the one" not in text
+    assert "did you mean" not in text
     make.folder(tmp_path / "fashion-mnist", arrays)
-    assert f"its folder {tmp_path / 'fashion-mnist'} may be the one" in mistake(
+    assert f"did you mean its folder {tmp_path / 'fashion-mnist'}?" in mistake(
         tmp_path, "fashion_mnist"
     )
 
@@ -190,8 +190,9 @@ def test_arrays_that_do_not_fit(
     )
     assert "30 training images but 29 labels" in text_for(y_train=y[:-1])
     assert "19 test images but 20 labels" in text_for(x_test=arrays["x_test"][:-1])
-    assert "1 training labels are out of range: label 10 at row 4, mnist has 0 to 9" in text_for(
-        y_train=np.where(np.arange(30) == 4, 10, y).astype(np.uint8)
+    assert (
+        "1 training labels are out of range: label 10 at row 4, expected 0 to 9 for mnist"
+        in text_for(y_train=np.where(np.arange(30) == 4, 10, y).astype(np.uint8))
     )
     assert "the training images have the shape (30, 28, 27), expected (n, 28, 28)" in text_for(
         x_train=x[:, :, :27]

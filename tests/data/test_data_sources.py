@@ -171,7 +171,7 @@ def test_wrong_options(world, tmp_path) -> None:
     assert "did you mean" not in wrong("dataset", "cifar10")
     assert "(did you mean 'keras_cache'?)" in wrong("data_source", "mnist", source="keras-cach")
     assert ", ".join(SOURCES) in wrong("data_source", "mnist", source="web")
-    assert "needs the folder: give --data_dir" in wrong("data_source", "mnist", source="data_dir")
+    assert "needs a folder; give --data_dir" in wrong("data_source", "mnist", source="data_dir")
     for source in set(SOURCES) - {"auto", "data_dir"}:
         text = wrong("data_dir", "mnist", source=source, data_dir=tmp_path)
         assert f"--data_source={source}" in text

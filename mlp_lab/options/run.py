@@ -1,0 +1,53 @@
+"""Options: where a run is kept, and how it is resumed."""
+
+import dataclasses
+from typing import ClassVar
+
+from mlp_lab.errors import InputError
+from mlp_lab.options.checks import boolean, choice, folder_name, interval, text, whole
+from mlp_lab.options.option import Options, option
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions(Options):
+    """The run's folder, its checkpoints, and what it shows while it trains."""
+
+    title: ClassVar[str] = "The run and its folder"
+
+    checkpoint_every: str = option(
+        "1m",
+        "steps (500), seconds (30s) or minutes (1m) from one checkpoint to the next; 0: only when "
+        "a signal ends the run",
+        interval,
+        "N|Ns|Nm",
+    )
+    keep_checkpoints: int = option(2, "how many of the latest checkpoints are kept", whole(1), "N")
+    resume: bool = option(
+        False,
+        "resume the unfinished run of this --name from its last checkpoint; the result is the "
+        "same as if it had never stopped",
+        boolean,
+    )
+    log_dir: str = option("logs", "folder that holds the runs' folders", text, "PATH")
+    name: str | None = option(
+        None,
+        "the run's folder in --log_dir (default: the data set and the time)",
+        folder_name,
+        "NAME",
+    )
+    overwrite: bool = option(
+        False, "delete an existing run of the same --name instead of refusing", boolean
+    )
+    verbose: str = option(
+        "auto",
+        "progress: bar, line (one per epoch), none, or auto: bar on a terminal, otherwise line",
+        choice(("auto", "bar", "line", "none")),
+    )
+
+    def check_together(self) -> None:
+        """Refuses to resume a run that is not named, or that is to be deleted."""
+        super().check_together()
+        if self.resume and self.name is None:
+            raise InputError("resume", "needs --name, the run to resume")
+        if self.resume and self.overwrite:
+            raise InputError("resume", "excludes --overwrite, which deletes the run; choose one")

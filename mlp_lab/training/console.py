@@ -1,0 +1,66 @@
+"""What a run says on the console."""
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from mlp_lab.training import parts
+from mlp_lab.training.record import FINISHED, Record
+from mlp_lab.training.setup import Setup
+
+Say = Callable[[str], None]
+
+
+def speaker(prefix: str = "") -> Say:
+    """A function that prints a line at once, after a prefix."""
+
+    def say(text: str) -> None:
+        print(f"{prefix}{text}", flush=True)
+
+    return say
+
+
+def begun(setup: Setup, path: Path, record: Record) -> Iterator[str]:
+    """What is about to be trained, on what, and where it is written."""
+    config, dataset, model = setup.config, setup.dataset, setup.model
+    tested = "held-out" if config.validation_split else "test"
+    yield (
+        f"{dataset.name}: {len(dataset.x_train):,} training and {len(dataset.x_test):,} {tested} "
+        f"images from {dataset.origin.location}"
+    )
+    yield f"{config.model}: {model.count_params():,} parameters, on {' '.join(record['devices'])}"
+    for name in parts.unregistered(model, setup.loss, setup.optimizer, *setup.metrics):
+        yield (
+            f"note: {name} will be saved, but loading it needs custom_objects; decorate the class "
+            "with @keras.saving.register_keras_serializable()"
+        )
+    yield f"run: {path}"
+
+
+def ended(record: Record, history: Mapping[str, list[float]], model: Path | None) -> Iterator[str]:
+    """How it went.
+
+    Args:
+      record: of the run's end.
+      history: every log after every epoch.
+      model: where a finished run's model is saved; None for a worker that writes nothing.
+    """
+    finished = record["status"] == FINISHED
+    if finished:
+        final = "  ".join(f"{name} {values[-1]:.4f}" for name, values in sorted(history.items()))
+        yield f"finished: {final}"
+    else:
+        yield (
+            f"stopped: {record.get('reason', 'the validation loss is not finite')}; try a smaller "
+            "--learning_rate, or smaller initial weights (--kernel_initializer)"
+        )
+    if model is not None:
+        saved = f"saved: {model}; " if finished else ""
+        yield f"{saved}look inside: tensorboard --logdir {model.parent.parent}"
+
+
+def verbosity(choice: str) -> int:
+    """Keras' number for a choice of --verbose: 0 none, 1 a bar, 2 a line per epoch."""
+    if choice == "auto":
+        choice = "bar" if sys.stdout.isatty() else "line"
+    return {"none": 0, "bar": 1, "line": 2}[choice]
