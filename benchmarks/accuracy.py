@@ -2,12 +2,12 @@
 
     python benchmarks/accuracy.py --seeds 5
 
-Trains `configs/mnist_mse.flags` and `configs/fashion_mnist.flags` once per seed and
-prints, as Markdown, the range over the seeds beside the tutorial's printed figures.
-Then the second network in plain Keras with the same seeds, once by `fit` on arrays and
-once on the lab's batches, which differ in nothing but the order of samples. Then
-`configs/mnist_best.flags` and `configs/fashion_best.flags`, with the seconds that their
-runs take. About half an hour on two cores. The full sets are needed, not the bundled sample.
+Trains `configs/mnist_mse.flags` and `configs/fashion_mnist.flags` once per seed and prints, as
+Markdown, the range over the seeds beside the figures that the tutorial prints. Then trains the
+second network in plain Keras with the same seeds, once with `fit` on arrays and once on the lab's
+batches, which differ only in the order of samples. Then trains `configs/mnist_best.flags` and
+`configs/fashion_best.flags`, and reports the seconds per run. Takes about half an hour on two
+cores. Needs the full sets, not the bundled sample.
 """
 
 import argparse
@@ -25,12 +25,12 @@ from mlp_lab.errors import InputError  # noqa: E402
 from mlp_lab.options import flags  # noqa: E402
 from mlp_lab.quiet import quiet_import  # noqa: E402
 
-# Configuration -> epoch -> what the tutorial printed for it, if it did.
+# Configuration -> epoch -> the figure that the tutorial prints for it, if any.
 PRINTED: dict[str, dict[int, float | None]] = {
     "mnist_mse": {1: None, 10: None, 50: 0.7847},
     "fashion_mnist": {1: 0.839, 20: 0.8878},
 }
-# What they were chosen for: the mean over the seeds, and a run of less than so many seconds.
+# What they were chosen for: the mean over the seeds, in a run of less than SECONDS.
 AIMS = {"mnist_best": 0.985, "fashion_best": 0.905}
 SECONDS = 90
 ARRAYS, BATCHES = "plain Keras, `fit` on arrays", "plain Keras, the lab's batches"
@@ -39,12 +39,12 @@ ARRAYS, BATCHES = "plain Keras, `fit` on arrays", "plain Keras, the lab's batche
 def accuracies(
     name: str, seed: int, data_dir: str | None, log_dir: str
 ) -> tuple[list[float], float]:
-    """Test accuracy after each epoch of one run, and the seconds of the run."""
+    """Test accuracy after each epoch of one run, and the seconds that the run takes."""
     from mlp_lab.training.run import run
 
     arguments = [f"--flagfile={ROOT}/configs/{name}.flags", f"--seed={seed}", "--verbose=none"]
     arguments += [f"--log_dir={log_dir}", f"--name={name}-{seed}"]
-    arguments += ["--histogram_every=0", "--pictures_every=0"]  # they change no result
+    arguments += ["--histogram_every=0", "--pictures_every=0"]  # these do not change the result
     if data_dir:
         dataset = flags.parse(arguments).dataset
         arguments.append(f"--data_dir={Path(data_dir) / dataset}")
@@ -86,7 +86,7 @@ def plain_accuracies(seed: int, data_dir: str | None, source: str) -> list[float
 
 
 def main() -> None:
-    """Reads the options, trains, prints the table."""
+    """Reads the options, trains, prints the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

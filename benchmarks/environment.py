@@ -18,7 +18,7 @@ PACKAGES = [
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of those packages that are installed."""
+    """Versions of Python and of the packages that are installed."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

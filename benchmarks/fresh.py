@@ -1,6 +1,6 @@
-"""Start-up, memory and compilation, each measured in processes of its own.
+"""Start-up, memory and compilation, measured in fresh processes.
 
-Used by `speed.py --startup`. As a program it is such a process:
+Used by `speed.py --startup`. Run as a program, it is one of these processes:
 
     python fresh.py {step,memory,compilation} {ours,ours-graph,keras} FOLDER
 """
@@ -35,7 +35,7 @@ def _measured(what: str, whose: str, folder: str) -> tuple[float, dict]:
 
 
 def startup(folder: str, repetitions: int) -> dict:
-    """Measures, prints and returns what `docs/performance.md` tells of fresh processes.
+    """Measures, prints and returns what `docs/performance.md` says about fresh processes.
 
     Args:
       folder: holds data.npz.
@@ -78,7 +78,7 @@ def startup(folder: str, repetitions: int) -> dict:
         found["compilation"][whose] = {key: median(of, key) for key in ("once", "again", "step")}
         once, again, step = found["compilation"][whose].values()
         print(f"| {whose} | {once:.2f} | {again:.2f} | {1000 * step:.3f} |")
-    # Of each repetition's two processes, which ran one after the other.
+    # In pairs: the two processes of a repetition ran one after the other.
     pairs = list(zip(compilation["ours"], compilation["ours-graph"], strict=True))
     saved = statistics.median(graph["step"] - xla["step"] for xla, graph in pairs)
     cost = statistics.median(xla["once"] - graph["once"] for xla, graph in pairs)
@@ -131,7 +131,7 @@ def _memory(whose: str, folder: str) -> dict:
 
 
 def _compilation(whose: str, folder: str) -> dict:
-    """What a first and a second `fit` cost beyond their steps, and what a step costs."""
+    """Seconds that a first and a second `fit` take beyond their steps, and those of a step."""
     model, data = _model_and_data(whose, folder)
     from peers.fitting import Ends
 

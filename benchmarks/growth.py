@@ -3,10 +3,10 @@
     python benchmarks/growth.py --json growth.json
 
 Each point is a process of its own, which trains `mlp_lab.MLP` on synthetic 8-bit images of
-28 x 28 pixels with `jit_compile=True` and prints the median time of its epochs after the first.
-The work of a step is taken as 6 * parameters * batch floating-point operations: a product and
-a sum per weight and sample, forward, for the weights' gradient, and for the inputs'.
-About five minutes on two cores.
+28 x 28 pixels with `jit_compile=True` and reports the median time of its epochs after the first.
+The work of a step is taken as 6 * parameters * batch floating-point operations: a product and a
+sum per weight and sample, for the forward pass, the gradient of the weights and the gradient of the
+inputs. Takes about five minutes on two cores.
 """
 
 import argparse
@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 TUTORIAL = (256, 128, 64, 32)
-# Work in an epoch of those points whose rows are not the question, and limits on its steps.
+# Work in an epoch where the number of rows is not what varies, and limits on its steps.
 WORK = 5e10
 STEPS = 16, 512
 
@@ -38,8 +38,8 @@ class Point:
     Attributes:
       hidden: units of the hidden layers.
       batch: samples per step.
-      rows: samples; 0 for as many as make a second or so.
-      probes: how many of the standard probes look.
+      rows: samples; 0 for as many as take a second or so.
+      probes: how many of the standard probes observe.
       every: steps from one look to the next.
     """
 
@@ -51,7 +51,7 @@ class Point:
 
     @property
     def parameters(self) -> int:
-        """Of 784 inputs, the hidden layers and 10 outputs."""
+        """Parameters of the network: 784 inputs, the hidden layers, 10 outputs."""
         sizes = (784, *self.hidden, 10)
         return sum((n + 1) * m for n, m in itertools.pairwise(sizes))
 
@@ -62,7 +62,7 @@ class Point:
 
     @property
     def steps(self) -> int:
-        """Per epoch."""
+        """Steps per epoch."""
         if self.rows:
             return -(-self.rows // self.batch)
         least, most = STEPS
@@ -120,7 +120,7 @@ def measure(point: Point) -> dict:
 
 
 def in_a_process(point: Point) -> dict:
-    """`measure`, in a process of its own, and what follows from it."""
+    """Runs `measure` in a process of its own, and adds what follows from it."""
     command = [sys.executable, str(HERE / "growth.py"), "--point"]
     command.append(json.dumps(dataclasses.asdict(point)))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -167,7 +167,7 @@ def main() -> None:
         if chosen.quick:
             points = dict(list(points.items())[:1])
         print(f"| {axis} | epoch, s | step, ms | work of a step, MFLOP | ms per GFLOP | ", end="")
-        print("once, s | peak memory, MB | of it data, MB |\n|---|---|---|---|---|---|---|---|")
+        print("once, s | peak memory, MB | of which data, MB |\n|---|---|---|---|---|---|---|---|")
         record["axes"][axis] = {}
         for name, point in points.items():
             found = record["axes"][axis][name] = in_a_process(point)

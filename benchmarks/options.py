@@ -1,12 +1,12 @@
-"""What `--deterministic` and saving cost.
+"""What `--deterministic` and saving checkpoints cost.
 
     python benchmarks/options.py --json options.json
 
-`train.py` trains the Fashion-MNIST tutorial's network with and without the option, as processes,
-in turns. What counts is the time from the end of the first epoch to the end of the last, which
-the event files tell, as a ratio to the run without it in the same round; the median is printed.
-Training waits while a checkpoint is saved: the time of each is taken where it is spent, in a
-`fit` of the same network with the callbacks that every run has. About six minutes on two cores.
+`train.py` trains the Fashion-MNIST network of the tutorial with and without the option, in turns,
+each run a process. What counts is the time from the end of the first epoch to the end of the last,
+taken from the event files, as a ratio to the run without the option in the same round; the median
+is printed. Training waits while a checkpoint is saved: this time is measured in a `fit` of the same
+network with the callbacks that every run has. Takes about six minutes on two cores.
 """
 
 import argparse
@@ -24,18 +24,19 @@ sys.path.insert(0, str(ROOT))
 
 from environment import machine, versions  # noqa: E402
 
-PLAIN = ["--checkpoint_every=0", "--histogram_every=0", "--pictures_every=0", "--jit_compile"]
-# Name -> (what it is in the table, its flags).
+PLAIN = ["--checkpoint_every=0", "--histogram_every=0", "--pictures_every=0"]
+HIDDEN, QUICK = (256, 128, 64, 32), (16,)
+# Name -> (its name in the table, its flags).
 CONTESTANTS = {
     "plain": ("neither probes, pictures nor checkpoints", []),
     "deterministic": ("`--deterministic`", ["--deterministic"]),
 }
-# train.py's default: seconds from one checkpoint to the next.
+# The default of train.py: seconds from one checkpoint to the next.
 BETWEEN_CHECKPOINTS = 60
 
 
 def seconds(folder: Path) -> float:
-    """From the end of the first epoch of a run to the end of its last."""
+    """Seconds from the end of the first epoch of a run to the end of its last."""
     from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
     (path,) = (folder / "train").glob("events.out.tfevents.*")
@@ -48,17 +49,17 @@ def seconds(folder: Path) -> float:
     return times[-1] - times[0]
 
 
-def train(name: str, folder: Path, epochs: int, source: list[str]) -> float:
-    """Runs one contestant; its seconds per epoch."""
+def train(name: str, folder: Path, epochs: int, flags_of_all: list[str]) -> float:
+    """Runs one contestant and returns its seconds per epoch."""
     command = [sys.executable, str(ROOT / "train.py"), f"--log_dir={folder}", f"--name={name}"]
     options = [*PLAIN, *CONTESTANTS[name][1]]
-    flags = ["--overwrite", "--verbose=none", f"--epochs={epochs}", *options, *source]
+    flags = ["--overwrite", "--verbose=none", f"--epochs={epochs}", *options, *flags_of_all]
     subprocess.run([*command, *flags], cwd=ROOT, check=True, capture_output=True)
     return seconds(folder / name) / (epochs - 1)
 
 
-def checkpoints(dataset, folder: Path, saves: int) -> list[float]:
-    """Seconds of each of so many checkpoints, one an epoch."""
+def checkpoints(dataset, folder: Path, saves: int, hidden, jit: bool) -> list[float]:
+    """Seconds that each checkpoint takes, one per epoch."""
     import keras
 
     from mlp_lab import MLP, callbacks
@@ -70,9 +71,9 @@ def checkpoints(dataset, folder: Path, saves: int) -> list[float]:
             times.append(self.seconds - before)
 
     times: list[float] = []
-    model = MLP(input_scale=1 / 255)
+    model = MLP(hidden, input_scale=1 / 255)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile("adam", loss, metrics=["accuracy"], jit_compile=True)
+    model.compile("adam", loss, metrics=["accuracy"], jit_compile=jit)
     x, y = dataset.x_train, dataset.y_train
     saving = Timed(folder / "checkpoints", every=-(-len(x) // 128), events=folder, say=str)
     others = [callbacks.NonFinite(), callbacks.TensorBoard(folder)]
@@ -86,14 +87,19 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, help="runs of each contestant (default: 7)")
     parser.add_argument("--epochs", type=int, help="of each run, at least 2 (default: 20)")
     parser.add_argument("--data_dir", help="folder of the data set (default: as train.py)")
-    parser.add_argument("--quick", action="store_true", help="a trial: the sample, 1 round")
+    quick = "a trial: the sample, a small network, 1 round, no XLA"
+    parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--json", help="file for all that was measured")
     options = parser.parse_args()
     rounds = options.rounds or (1 if options.quick else 7)
     epochs = options.epochs or (3 if options.quick else 20)
-    source = ["--data_source=sample"] if options.quick else []
+    hidden = QUICK if options.quick else HIDDEN
+    flags = [f"--hidden_units={','.join(map(str, hidden))}"]
+    flags.append("--nojit_compile" if options.quick else "--jit_compile")
     if options.data_dir:
-        source = [f"--data_dir={options.data_dir}"]
+        flags.append(f"--data_dir={options.data_dir}")
+    elif options.quick:
+        flags.append("--data_source=sample")
 
     from mlp_lab import data
 
@@ -106,11 +112,11 @@ def main() -> int:
             print(f"round {r + 1} of {rounds}", file=sys.stderr)
             shift = r % len(CONTESTANTS)
             for name in [*CONTESTANTS][shift:] + [*CONTESTANTS][:shift]:
-                times[name].append(train(name, Path(folder), epochs, source))
-        saves = checkpoints(dataset, Path(folder), epochs)
+                times[name].append(train(name, Path(folder), epochs, flags))
+        saves = checkpoints(dataset, Path(folder), epochs, hidden, not options.quick)
 
     print(f"Seconds per epoch of {rows:,} rows, {rounds} runs of {epochs} epochs\n")
-    print("| run | median s | least s | ratio to plain |\n|---|---|---|---|")
+    print("| run | median s | min s | ratio to plain |\n|---|---|---|---|")
     results = {}
     for name, (says, _) in CONTESTANTS.items():
         pairs = zip(times[name], times["plain"], strict=True)

@@ -1,4 +1,4 @@
-"""The picture of `docs/performance.md`, from what `speed.py` measured.
+"""The picture in `docs/performance.md`, from what `speed.py` measured.
 
     python benchmarks/plot.py speed.json docs/images/performance.png
 

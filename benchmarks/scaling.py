@@ -1,22 +1,23 @@
-"""What several workers bring, and what their talking costs: measured, and projected to more.
+"""Gain of several workers and cost of their communication: measured, and projected to more.
 
     python benchmarks/scaling.py --json scaling.json
 
-starts two workers on this machine, one core each. On a cluster, run it on every worker with its
-TF_CONFIG instead; the chief prints. Measured are
+starts two workers on this machine, with one core each. On a cluster, run it on every worker with
+its TF_CONFIG instead; the chief prints. It measures
 
-  - c(b): seconds of a step on b rows by one worker that talks to nobody, the others doing the
-    same at the same time;
-  - the sum of a vector over all workers, for vectors of several sizes. The time of a ring
-    all-reduce (Patarasu and Yuan, Bandwidth optimal all-reduce algorithms for clusters of
-    workstations, 2009) is put through it by least squares of relative errors:
+  - c(b): seconds of a step on b rows by one worker that does not communicate, while the others do
+    the same;
+  - the time to sum a vector over all workers, for vectors of several sizes. To these times it fits,
+    by least squares of relative errors, the time of a ring all-reduce (Patarasu and Yuan, Bandwidth
+    optimal all-reduce algorithms for clusters of workstations, 2009):
         t(n, S) = 2 (n - 1) (a + S / (n w))
-    with n workers, S bytes, a seconds for a message and w bytes per second;
-  - steps of all workers together, beside c(b) + t(n, S), S being 4 bytes for each parameter.
+    with n workers, S bytes, a seconds per message and w bytes per second;
+  - steps of all workers together, compared with c(b) + t(n, S), where S is 4 bytes per parameter.
 
-Projected are, for more workers, a step of as many rows for each worker, and of as many rows for
-all of them. --latency_us and --gigabits put another network in the place of the measured one.
-Last, on this machine, what `fit` of stock Keras does on two workers. Five minutes on two cores.
+From this it projects a step with more workers, for a fixed number of rows per worker and for a
+fixed number of rows in total. --latency_us and --gigabits replace the measured connection by
+another. Last, on this machine, it shows what `fit` of plain Keras does on two workers. Takes five
+minutes on two cores.
 """
 
 import argparse
@@ -36,7 +37,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parent / "examples" / "cluster")]
 from growth import TUTORIAL, Point  # noqa: E402
 
 NETWORKS = {"256, 128, 64, 32": TUTORIAL, "1024, 1024": (1024, 1024)}
-# Rows for each worker of a step that grows with the workers, and of a step that does not.
+# Rows per worker of a step that grows with the workers, and rows of a step that does not.
 EACH, ALL = 128, 8192
 PROJECTED = (8, 64, 512)
 BATCHES = sorted({EACH, ALL, *(ALL // n for n in PROJECTED)})
@@ -49,17 +50,16 @@ WORK, STEPS = 1e10, (4, 256)
 
 
 class Fit:
-    """`MLP.fit` on synthetic images: `seconds()` of a step, after the first epoch."""
+    """`MLP.fit` on synthetic images; `seconds()` measures a step, after a first epoch."""
 
-    def __init__(self, hidden, batch, scope):
+    def __init__(self, hidden, batch, scope, most=STEPS[1]):
         import keras
         import numpy as np
 
         import mlp_lab
 
-        least, most = STEPS
         self.batch = batch
-        self.steps = min(max(int(WORK / Point(hidden, batch).work), least), most)
+        self.steps = min(max(int(WORK / Point(hidden, batch).work), STEPS[0]), most)
         random = np.random.default_rng(0)
         rows = self.steps * batch
         self.x = random.integers(0, 256, (rows, 28, 28), dtype=np.uint8)
@@ -70,11 +70,11 @@ class Fit:
                 optimizer=keras.optimizers.Adam(1e-3),
                 loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
                 metrics=["accuracy"],
-                jit_compile=False,  # strategies of several replicas know no XLA
+                jit_compile=False,  # strategies of several replicas run without XLA
             )
 
     def seconds(self) -> float:
-        """Of one step, the median of two epochs."""
+        """Seconds of one step, the median of two epochs."""
         from peers.fitting import Ends
 
         ends = Ends()
@@ -83,8 +83,11 @@ class Fit:
         return statistics.median(b - a for a, b in itertools.pairwise(ends.times)) / self.steps
 
 
-def sum_seconds(strategy, size: int) -> float:
-    """Of one sum over all workers of `size` bytes, divided so that numbers stay what they are."""
+def sum_seconds(strategy, size: int, work: int) -> float:
+    """Seconds of one sum of `size` bytes over all workers, divided so that values do not grow.
+
+    Sums are repeated until about `work` bytes are summed.
+    """
     import tensorflow as tf
 
     def replica(vector):
@@ -100,32 +103,32 @@ def sum_seconds(strategy, size: int) -> float:
         return tf.while_loop(lambda i, _: i < times, once, [tf.constant(0), vector])[1]
 
     vector = tf.ones(size // 4)
-    # The same on all workers, who have to call as often.
-    times = tf.constant(max(int(2**23 / (size + 2**15)), 2))
+    # The same on all workers, which must make equally many calls.
+    times = tf.constant(max(int(work / (size + 2**15)), 2))
     found = []
     for _ in range(8):
         start = time.perf_counter()
         sums(vector, times)[:1].numpy()
         found.append((time.perf_counter() - start) / int(times))
-    return statistics.median(found[1:])  # the first has traced
+    return statistics.median(found[1:])  # the first one traces
 
 
 def measure(options: argparse.Namespace) -> dict | None:
-    """On every worker; None on all but the chief."""
+    """Measures, on every worker; returns None on all but the chief."""
     import contextlib
 
     import tensorflow as tf
 
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
     workers = strategy.num_replicas_in_sync
-    networks, batches, sizes = NETWORKS, BATCHES, SIZES
+    networks, batches, sizes, most, work = NETWORKS, BATCHES, SIZES, STEPS[1], 2**23
     if options.quick:
-        networks, batches, sizes = {"8": (8,)}, [EACH], SIZES[:4]
+        networks, batches, sizes, most, work = {"8": (8,)}, [EACH], SIZES[:4], 16, 2**19
     found: dict = {"workers": workers, "sum": {}, "networks": {}}
     fits = {
         name: {
-            "together": Fit(hidden, EACH * workers, strategy.scope()),
-            **{batch: Fit(hidden, batch, contextlib.nullcontext()) for batch in batches},
+            "together": Fit(hidden, EACH * workers, strategy.scope(), most),
+            **{batch: Fit(hidden, batch, contextlib.nullcontext(), most) for batch in batches},
         }
         for name, hidden in networks.items()
     }
@@ -133,10 +136,10 @@ def measure(options: argparse.Namespace) -> dict | None:
     times: dict = {}
     for r in range(options.rounds + 1):
         for size in sizes:
-            times.setdefault(size, []).append(sum_seconds(strategy, size))
+            times.setdefault(size, []).append(sum_seconds(strategy, size, work))
         for name, kinds in fits.items():
             for kind, fit in kinds.items():
-                replicas.any(False)  # all begin at the same time
+                replicas.any(False)  # all start at the same time
                 times.setdefault((name, kind), []).append(fit.seconds())
         if r == 0:  # compiles
             times.clear()
@@ -150,16 +153,16 @@ def measure(options: argparse.Namespace) -> dict | None:
     return found if replicas.chief else None
 
 
-# What follows from it.
+# What follows from the measurements.
 
 
 def ring(n: int, size: float, latency: float, bandwidth: float) -> float:
-    """Seconds of a ring all-reduce; see the top."""
+    """Seconds of a ring all-reduce; see the top of the file."""
     return 2 * (n - 1) * (latency + size / (n * bandwidth))
 
 
 def fitted(n: int, sums: dict[int, float]) -> tuple[float, float]:
-    """Latency in seconds and bandwidth in bytes per second that `sums` of n workers tell."""
+    """Latency in seconds and bandwidth in bytes per second that fit the `sums` of n workers."""
     import numpy as np
 
     sizes, seconds = np.array([*sums]), np.array([*sums.values()])
@@ -171,17 +174,17 @@ def fitted(n: int, sums: dict[int, float]) -> tuple[float, float]:
 
 
 def report(found: dict, latency_us: float | None, gigabits: float | None) -> None:
-    """Adds the fit, its test and the projection to what was measured, and prints all."""
+    """Adds the fit, its test and the projection to what was measured, and prints everything."""
     n = found["workers"]
     latency, bandwidth = fitted(n, found["sum"])
     found |= {"latency": latency, "bandwidth": bandwidth, "projection": []}
-    print(f"| bytes summed over {n} workers | ms | by the formula, ms |\n|---|---|---|")
+    print(f"| bytes summed over {n} workers | ms | formula, ms |\n|---|---|---|")
     for size, seconds in found["sum"].items():
         formula = ring(n, size, latency, bandwidth)
         print(f"| {size:,} | {1e3 * seconds:.3f} | {1e3 * formula:.3f} |")
     print(f"\na = {1e6 * latency:.0f} us, w = {bandwidth / 1e9:.2f} GB/s\n")
     print(f"| hidden layers | rows for each worker | alone, ms | {n} workers, ms | ", end="")
-    print("by the formula, ms | measured / formula |\n|---|---|---|---|---|---|")
+    print("formula, ms | measured / formula |\n|---|---|---|---|---|---|")
     for name, network in found["networks"].items():
         size = 4 * network["parameters"]
         for batch, seconds in network["alone"].items():
@@ -196,12 +199,13 @@ def report(found: dict, latency_us: float | None, gigabits: float | None) -> Non
     bandwidth = bandwidth if gigabits is None else gigabits * 1e9 / 8
     print(f"\nProjected with a = {1e6 * latency:.0f} us, w = {bandwidth / 1e9:.2f} GB/s\n")
     print("| hidden layers | workers | rows for each | rows for all | computation, ms | ", end="")
-    print("communication, ms | rows per second, beside one worker |\n|---|---|---|---|---|---|---|")
+    print("communication, ms | rows per second, relative to one worker |")
+    print("|---|---|---|---|---|---|---|")
     for name, network in found["networks"].items():
         alone, size = network["alone"], 4 * network["parameters"]
         for growing, workers in itertools.product((True, False), PROJECTED):
             each = EACH if growing else ALL // workers
-            before = EACH if growing else ALL  # of the one worker
+            before = EACH if growing else ALL  # of one worker
             if each not in alone or before not in alone:
                 continue  # --quick
             compute, talk = alone[each], ring(workers, size, latency, bandwidth)
@@ -217,7 +221,7 @@ def report(found: dict, latency_us: float | None, gigabits: float | None) -> Non
 
 
 def fits() -> dict[str, str]:
-    """What becomes of a `fit` on two workers, by whose it is."""
+    """How a `fit` on two workers ends, in plain Keras and in ours."""
     from local import start
 
     says = {}
@@ -235,7 +239,7 @@ def fits() -> dict[str, str]:
 
 
 def main() -> int:
-    """Reads the options; measures as a worker, or starts two of them."""
+    """Reads the options; measures as a worker, or starts two workers."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -243,6 +247,7 @@ def main() -> int:
     parser.add_argument("--latency_us", type=float, help="of a message, to project with")
     parser.add_argument("--gigabits", type=float, help="per second, to project with")
     parser.add_argument("--quick", action="store_true", help="a trial: one small network")
+    parser.add_argument("--no_fits", action="store_true", help="do not try `fit` of stock Keras")
     parser.add_argument("--json", help="file for all that was measured")
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -266,6 +271,8 @@ def main() -> int:
     workers = start(2, [sys.executable, *sys.argv])
     if status := max(worker.wait() for worker in workers):
         return status
+    if options.no_fits:
+        return 0
     says = fits()
     print("\n| `fit` on two workers | how it went |\n|---|---|")
     for whose, line in says.items():

@@ -1,16 +1,16 @@
-"""Seconds per epoch of the Fashion-MNIST tutorial's network, beside others'.
+"""Seconds per epoch of the tutorial's Fashion-MNIST network, compared with other libraries.
 
     python benchmarks/speed.py --json speed.json
 
 784-256-128-64-32-10, ReLU, Adam at 1e-3, batches of 128, softmax cross-entropy of the
-logits, training accuracy kept, every row once per epoch in a new order. After a first epoch
-that is not counted, contestants take turns, one epoch each per round, in an order that
-moves on by one from round to round. What counts is the ratio to "ours" within a round, of
-which the median is printed: a machine that is slow for a while is slow for all.
+logits, training accuracy measured, every row once per epoch in a new order. After a first epoch
+that is not counted, contestants take turns, one epoch each per round, in an order that rotates by
+one from round to round. What counts is the ratio to "ours" within a round, and its median is
+printed: a machine that is slow for a while is slow for all.
 
-Contestants that train by `fit` run two epochs per turn, of which the second is timed. A
-contestant whose package is missing is skipped. The eager loop and Cockpit run 100 steps,
-which is scaled to the epoch, unless --slow is given. About ten minutes on two cores.
+Contestants that train with `fit` run two epochs per turn, and the second is timed. A contestant
+whose package is missing is skipped. The eager loop and Cockpit run 100 steps, scaled to the epoch,
+unless --slow is given. Takes about ten minutes on two cores.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from environment import machine, versions  # noqa: E402
 from fresh import startup  # noqa: E402
 from peers import BATCH, PEERS, Peer  # noqa: E402
 
-# What is measured, against what, and the largest ratio allowed.
+# What is compared, with what, and the largest ratio allowed.
 TARGETS = [
     ("ours-probes-100", "ours", 1.03),
     ("ours-probes-10", "ours", 1.15),
@@ -47,12 +47,12 @@ TARGETS = [
 
 
 def missing(peer: Peer) -> str | None:
-    """The first module that a contestant needs and does not find."""
+    """The first module that a contestant needs and that is not installed."""
     return next((name for name in peer.needs if importlib.util.find_spec(name) is None), None)
 
 
 class Worker:
-    """A process that runs one framework's contestants; see `peers/worker.py`."""
+    """A process that runs the contestants of one framework; see `peers/worker.py`."""
 
     def __init__(self, folder: str):
         self.messages = tempfile.TemporaryFile()  # noqa: SIM115 (until `close`)
@@ -84,7 +84,7 @@ class Worker:
 
 
 def rows_of(peer: Peer, rows: int, slow: bool) -> int:
-    """How many rows a contestant trains on in a turn."""
+    """How many rows a contestant trains on per turn."""
     return rows if slow or peer.steps is None else min(rows, peer.steps * BATCH)
 
 
@@ -92,7 +92,7 @@ def race(peers: list[Peer], folder: str, rows: int, rounds: int, slow: bool):
     """Runs the rounds.
 
     Returns:
-      Name -> {"seconds": [of an epoch, per round], "accuracy"}; name -> why it was skipped.
+      Name -> {"seconds": [per epoch, one per round], "accuracy"}; name -> why it was skipped.
     """
     times: dict[str, list[float]] = {}
     accuracies: dict[str, float | None] = {}
@@ -117,7 +117,7 @@ def race(peers: list[Peer], folder: str, rows: int, rounds: int, slow: bool):
                 if peer.name in skipped:
                     continue
                 used = rows_of(peer, rows, slow)
-                time.sleep(0.2)  # threads of the one before stop spinning
+                time.sleep(0.2)  # until the threads of the previous one stop spinning
                 answer = workers[peer.needs[0]].ask("epoch", peer.name, used)
                 if "error" in answer:
                     skipped[peer.name] = answer["error"]
@@ -144,7 +144,7 @@ def ratio(results: dict, name: str, against: str) -> float | None:
 
 
 def table(results: dict, peers: list[Peer], rows: int, slow: bool) -> list[str]:
-    """Markdown: a line for each contestant, with what it adds to its result."""
+    """Markdown, a line per contestant; adds what it computes to the results."""
     lines = ["| contestant | median s | min s | quartiles s | ratio to ours | accuracy |"]
     lines.append("|---|---|---|---|---|---|")
     for peer in peers:
@@ -173,7 +173,7 @@ def table(results: dict, peers: list[Peer], rows: int, slow: bool) -> list[str]:
 
 
 def targets(results: dict) -> list[dict]:
-    """Each target whose two contestants ran, with the ratio that was measured."""
+    """Each target whose two contestants ran, with the measured ratio."""
     found = []
     for name, against, allowed in TARGETS:
         measured = ratio(results, name, against)
@@ -190,7 +190,7 @@ def targets(results: dict) -> list[dict]:
 
 
 def save_data(folder: str, data_dir: str | None, rows: int | None) -> dict:
-    """Writes data.npz for the workers; returns what it is."""
+    """Writes data.npz for the workers; returns a description of it."""
     from mlp_lab import data
 
     dataset = data.load("fashion_mnist", "auto", data_dir, say=lambda *_: None)
@@ -207,7 +207,7 @@ def save_data(folder: str, data_dir: str | None, rows: int | None) -> dict:
 
 
 def options() -> argparse.Namespace:
-    """The command line."""
+    """Reads the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

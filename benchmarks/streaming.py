@@ -1,14 +1,14 @@
-"""Training on more data than memory, beside training on what memory holds.
+"""Training on more data than fit in memory, compared with training on data in memory.
 
     python benchmarks/streaming.py --json streaming.json
 
 Writes a synthetic set of 8-bit images of 28 x 28 pixels to a temporary folder, as npy files and
 as TFRecord shards, and removes it afterwards. Each turn is a process of its own. It trains
-`mlp_lab.MLP` (784-256-128-64-32-10, batch 128, Adam, XLA) from one of these for an epoch, or in
-memory on the first --memory_rows for four; and tells the rows per second between its first tenth
-and its end, and its peak memory. Turns alternate; what counts is the ratio within a round. Before
-each turn the files are dropped from the system's cache, so that they are read from the disk.
-Ten to twenty minutes on two cores, and twice --gigabytes of disk.
+`mlp_lab.MLP` (784-256-128-64-32-10, batch 128, Adam, XLA) from one of these for one epoch, or in
+memory on the first --memory_rows for four epochs. It reports its peak memory, and the rows per
+second from the end of its first tenth to its end. Turns alternate; what counts is the ratio within
+a round. Before each turn the files are dropped from the system's cache, so that they are read from
+disk. Takes ten to twenty minutes on two cores, and twice --gigabytes of disk space.
 """
 
 import argparse
@@ -28,14 +28,14 @@ sys.path.insert(0, str(HERE.parent))
 
 BATCH = 128
 FORMS = ("memory", "npy", "shards")
-# Of the turns in memory, which have fewer rows.
+# Epochs of the turns in memory, which have fewer rows.
 MEMORY_EPOCHS = 4
-# What is asked of streaming: peak memory in MB, and rows per second beside memory's.
+# Targets of streaming: peak memory in MB, and rows per second relative to memory.
 MOST_MB, LEAST_RATIO = 1500, 0.7
 
 
 def write(folder: Path, rows: int) -> None:
-    """Makes the set: x.npy, y.npy, and shards of the same rows."""
+    """Writes the set: x.npy, y.npy, and shards of the same rows."""
     import numpy as np
 
     import mlp_lab
@@ -47,7 +47,7 @@ def write(folder: Path, rows: int) -> None:
     for start in range(0, rows, some):
         stop = min(start + some, rows)
         y[start:stop] = random.integers(0, 10, stop - start)
-        # Ten classes, of which each is brighter in a band of its own.
+        # Ten classes, each brighter in a band of its own.
         x[start:stop] = random.integers(0, 128, (stop - start, 28, 28))
         x[start:stop].reshape(-1, 784)[:, ::7] += 10 * y[start:stop, None]
     x.flush()
@@ -57,7 +57,7 @@ def write(folder: Path, rows: int) -> None:
 
 
 def evict(folder: Path) -> None:
-    """Has the system forget the files, where it can be asked to."""
+    """Drops the files from the system's cache, where the system allows it."""
     for path in folder.rglob("*"):
         if path.is_file() and hasattr(os, "posix_fadvise"):
             with open(path, "rb") as file:
@@ -66,7 +66,7 @@ def evict(folder: Path) -> None:
 
 
 def measure(form: str, folder: Path, memory_mb: int, memory_rows: int) -> dict:
-    """In this process: trains an epoch; rows per second, and memory in MB (of 10^6 bytes)."""
+    """In this process: trains; returns rows per second, and memory in MB (of 10^6 bytes)."""
     import keras
     import numpy as np
     from fresh import peak
@@ -118,9 +118,9 @@ def measure(form: str, folder: Path, memory_mb: int, memory_rows: int) -> dict:
 
 
 def in_a_process(what: str, folder: Path, memory_mb: int, rows: int) -> dict:
-    """`measure` or `write`, in a process of its own."""
+    """Runs `measure` or `write` in a process of its own."""
     options = [what, str(folder), str(memory_mb), str(rows)]
-    # Also the writing: a process' peak memory is at least that of the one which starts it.
+    # Writing too: the peak memory of a process is at least that of the process that starts it.
     command = [sys.executable, str(HERE / "streaming.py"), "--turn", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -170,8 +170,8 @@ def main() -> None:
                 evict(folder)
                 found[form] = in_a_process(form, folder, chosen.memory_mb, chosen.memory_rows)
             record["rounds"].append(found)
-    print("| rows come from | rows | rows per second | beside memory | peak memory, MB | ", end="")
-    print("of it libraries, MB |\n|---|---|---|---|---|---|")
+    print("| rows come from | rows | rows per second | relative to memory | ", end="")
+    print("peak memory, MB | of which libraries, MB |\n|---|---|---|---|---|---|")
     record["targets"] = {}
     for form in FORMS:
         turns = [found[form] for found in record["rounds"]]

@@ -6,7 +6,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("examples")
 class FocalLoss(keras.losses.Loss):
-    """-(1 - p_y)^gamma * log p_y: samples that are already right count less."""
+    """-(1 - p_y)^gamma * log p_y: samples that are already classified well count less."""
 
     label_form = "one_hot"
 

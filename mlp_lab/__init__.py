@@ -1,12 +1,12 @@
 """Multilayer perceptrons in a glass box: an explicit training step on Keras.
 
-Submodules and the two model classes are loaded on first use, so that importing
-the package, `--help` and flag errors do not wait for TensorFlow.
+Submodules and model classes are loaded on first use, so that importing the package,
+`--help` and flag errors do not wait for TensorFlow.
 """
 
 import importlib
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _SUBMODULES = (
     "activations",
@@ -20,6 +20,7 @@ _SUBMODULES = (
     "metrics",
     "models",
     "optimizers",
+    "options",
     "pictures",
     "probes",
     "schedules",

@@ -1,8 +1,8 @@
 """Activation functions, each as a function and as a layer.
 
-The functions take and return tensors of any shape. The layer classes apply the
-function of the same name, for use between other layers; `Dense(activation=...)`
-takes either, or a name.
+The functions take and return tensors of any shape. Each layer class applies the
+function of the same name and can be placed between other layers;
+`Dense(activation=...)` accepts either, or a name.
 """
 
 import inspect
@@ -26,7 +26,7 @@ def softmax(x, axis=-1):
     """Probabilities exp(x_i) / sum_j exp(x_j) along `axis`; they sum to 1.
 
     The maximum is subtracted before the exponential: the result is the same and
-    exp never overflows. It is a constant to the gradient, which stays
+    exp never overflows. The gradient treats the maximum as a constant and remains
     d s_i / d x_j = s_i * (1[i = j] - s_j).
     """
     shifted = ops.exp(x - ops.stop_gradient(ops.max(x, axis=axis, keepdims=True)))
@@ -43,7 +43,7 @@ def tanh(x):
 def relu(x):
     """max(0, x); derivative 1 for x > 0, else 0. NaN stays NaN.
 
-    A unit whose input is negative for every sample gets no gradient: it is dead.
+    A unit whose input is negative for every sample receives no gradient: it is dead.
     """
     return ops.relu(x)
 
@@ -52,21 +52,21 @@ def relu(x):
 def leaky_relu(x, alpha=0.2):
     """max(0, x) + alpha * min(0, x); derivative 1 for x > 0, else alpha.
 
-    The slope alpha keeps a gradient on the negative side, so units do not die.
+    The slope alpha preserves a gradient for negative inputs, so units do not die.
     """
     x = ops.convert_to_tensor(x)
     if not keras.backend.is_float_dtype(x.dtype):
-        x = ops.cast(x, keras.config.floatx())  # an integer slope would be 0
-    # Written with `where`: at x = 0 the gradients of max and min would add up.
+        x = ops.cast(x, keras.config.floatx())  # as an integer, alpha would be 0
+    # `where`, not max and min, because their gradients would add up at x = 0.
     return ops.where(x > 0, x, ops.convert_to_tensor(alpha, x.dtype) * x)
 
 
 class _Activation(keras.layers.Layer):
-    """A layer without weights that applies a function to its input, elementwise in shape."""
+    """A layer without weights that applies a function and keeps the input's shape."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.supports_masking = True  # a mask of the input holds for the output
+        self.supports_masking = True  # the input's mask is valid for the output
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -140,18 +140,18 @@ _FUNCTIONS = {f.__name__: f for f in (sigmoid, softmax, tanh, relu, leaky_relu)}
 
 
 def get(identifier: Any) -> Callable | None:
-    """Returns the activation that `identifier` stands for.
+    """Returns the activation for an identifier.
 
     Args:
       identifier: None (no activation), a name from this module, any identifier
-        that `keras.activations.get` takes, a serialized activation, a layer or
+        that `keras.activations.get` accepts, a serialized activation, a layer or
         another callable.
 
     Returns:
-      A callable from tensor to tensor of the same shape, or None.
+      A callable from a tensor to a tensor of the same shape, or None.
 
     Raises:
-      ValueError: for an identifier that stands for no activation.
+      ValueError: the identifier is not a known activation.
     """
     if identifier is None:
         return None
@@ -167,5 +167,5 @@ def get(identifier: Any) -> Callable | None:
 
 
 def serialize(activation: Callable | None) -> Any:
-    """Returns what `get` turns back into `activation`."""
+    """Returns a form of `activation` that JSON can hold and `get` accepts."""
     return None if activation is None else keras.saving.serialize_keras_object(activation)

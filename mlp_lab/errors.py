@@ -1,4 +1,4 @@
-"""The one error that a user's input may cause, and the hint for a misspelled name."""
+"""Errors for a user's input and for runs that end early, and hints for misspelled names."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Iterable
 
 
 def one_line(text: str) -> str:
-    """The text on one line, with what cannot be printed, such as terminals' codes, escaped."""
+    """The text on one line, with unprintable characters (terminal codes, say) escaped."""
     line = " ".join(text.split())
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 class InputError(ValueError):
-    """Something the user asked for cannot be done; the message says what to change.
+    """The user's input is invalid; the message says what to change.
 
-    The entry point prints it as one line and exits with status 2; as a library
-    exception it is a `ValueError`.
+    The command line prints it as one line and exits with status 2; in Python it is a
+    `ValueError`.
 
     Args:
-      option: name of the option at fault, as the user types it after `--`
-        (`"data_dir"`, `"loss"`), which is also its name in `Config`; empty when no
-        option is at fault.
+      option: name of the invalid option, as the user types it after `--`
+        (`"data_dir"`, `"loss"`), which is also its name in `Config`; empty if no
+        option is to blame.
       problem: what came, what is allowed and what to do, on one line.
     """
 
@@ -32,37 +32,37 @@ class InputError(ValueError):
 
 
 def near_miss(name: str, names: Iterable[str]) -> str:
-    """Says which of `names` was probably meant, ready to append to a message.
+    """Suggests the name that was probably meant, ready to append to a message.
 
-    Case and the choice between `-` and `_` do not count as differences.
+    Ignores case and the difference between `-` and `_`.
 
     Args:
       name: what the user typed.
-      names: what is allowed.
+      names: the valid names.
 
     Returns:
-      `" (did you mean 'mnist'?)"`, or `""` when nothing is close.
+      `" (did you mean 'mnist'?)"`, or `""` if no name is close.
     """
     plain = {known.lower().replace("-", "_"): known for known in names}
     name = name.lower().replace("-", "_")
     close = difflib.get_close_matches(name, plain, n=3)
     if not close:
         return ""
-    # Two letters swapped is the likeliest slip: "adma" is adam rather than adamax.
+    # Swapped letters are the most likely typo: "adma" means adam, not adamax.
     best = next((known for known in close if sorted(known) == sorted(name)), close[0])
     return f" (did you mean '{plain[best]}'?)"
 
 
 class RunError(Exception):
-    """A run that could not go on, for a reason outside of it: the disk, a checkpoint."""
+    """A run cannot continue for an external reason, such as a full disk or a bad checkpoint."""
 
 
 class WorkerLost(RunError):
-    """A run on several workers that could not go on because another worker has ended."""
+    """A run on several workers cannot continue because another worker has ended."""
 
 
 class Interrupted(Exception):
-    """A run that a signal ended, after it had saved its state.
+    """A signal ended the run, after its state was saved.
 
     Attributes:
       signum: the signal's number.

@@ -6,17 +6,17 @@ import keras
 
 
 def get(identifier: Any) -> keras.initializers.Initializer:
-    """Returns the initializer that `identifier` stands for.
+    """Returns the initializer for an identifier.
 
     Args:
       identifier: `"truncated_normal_0.1"`, a normal distribution of mean 0 and
-        standard deviation 0.1 whose draws beyond two standard deviations are
-        drawn again (for raw gradient descent on small networks), or anything that
-        `keras.initializers.get` takes. An instance is cloned: a shared instance
-        would give equal values to all weights of one shape.
+        standard deviation 0.1 that redraws values beyond two standard deviations
+        (for plain gradient descent on small networks), or anything that
+        `keras.initializers.get` accepts. Instances are cloned: a shared one would
+        give equal values to all weights of the same shape.
 
     Raises:
-      ValueError: for an identifier that stands for no initializer.
+      ValueError: the identifier is not a known initializer.
     """
     if isinstance(identifier, str) and identifier == "truncated_normal_0.1":
         return keras.initializers.TruncatedNormal(mean=0.0, stddev=0.1)

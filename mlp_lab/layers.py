@@ -10,14 +10,14 @@ from mlp_lab import activations, initializers
 class Dense(keras.layers.Layer):
     """A fully connected layer: activation(inputs @ kernel + bias).
 
-    inputs [..., d] give outputs [..., units]; kernel is [d, units], bias [units].
-    Both are created at the first call, when d is known.
+    Inputs [..., d] give outputs [..., units]; the kernel is [d, units], the bias [units].
+    Both are created by the first call, when d is known.
 
     Args:
       units: number of outputs, at least 1.
       activation: name, function or layer applied to the sum (see
-        `mlp_lab.activations.get`); None leaves it as it is.
-      use_bias: whether a bias is added.
+        `mlp_lab.activations.get`); None for no activation.
+      use_bias: whether to add a bias.
       kernel_initializer: initial kernel (see `mlp_lab.initializers.get`).
       bias_initializer: initial bias.
       kernel_regularizer: penalty on the kernel, added to the loss; any Keras
@@ -28,8 +28,8 @@ class Dense(keras.layers.Layer):
       bias_constraint: projection of the bias.
 
     Raises:
-      ValueError: units below 1; at the first call, inputs of rank 0 or 1 or of
-        unknown last dimension.
+      ValueError: units is below 1; in the first call, the inputs have rank 0 or 1, or
+        an unknown last dimension.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class Dense(keras.layers.Layer):
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
         self.bias_constraint = keras.constraints.get(bias_constraint)
         self.kernel = self.bias = None
-        self.supports_masking = True  # a mask of the inputs' rows holds for the outputs' rows
+        self.supports_masking = True  # the inputs' mask is valid for the outputs
 
     def build(self, input_shape):
         if len(input_shape) < 2 or input_shape[-1] is None:
             raise ValueError(
                 f"{self.name}: expected inputs [batch, ..., features] with a known number of "
-                f"features, got shape {tuple(input_shape)}; put a Flatten layer before it or "
+                f"features, got shape {tuple(input_shape)}; add a Flatten layer before it or "
                 "give the inputs a static last dimension"
             )
         self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
@@ -87,7 +87,7 @@ class Dense(keras.layers.Layer):
     def call(self, inputs):
         outputs = ops.matmul(inputs, self.kernel)
         if self.bias is not None:
-            # Not ops.add: TensorFlow's BiasAdd sums its gradient in the outputs' few bits.
+            # Not ops.add: TensorFlow's BiasAdd would sum its gradient in half precision.
             outputs = outputs + self.bias
         if self.activation is not None:
             outputs = self.activation(outputs)

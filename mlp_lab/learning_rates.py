@@ -1,4 +1,4 @@
-"""The course of the learning rate over a training."""
+"""How the learning rate changes during training."""
 
 import keras
 from keras import ops
@@ -8,18 +8,18 @@ __all__ = ["Warmup"]
 
 @keras.saving.register_keras_serializable("mlp_lab.learning_rates")
 class Warmup(keras.optimizers.schedules.LearningRateSchedule):
-    """A learning rate that rises evenly over its first steps.
+    """A learning rate that rises linearly during the first steps.
 
-    rate(s) = after(s) * min((s + 1) / steps, 1) at step s = 0, 1, ...: from step `steps` - 1 on it
-    is what it would be without. For large global batches and their large learning rates (Goyal
-    et al., Accurate, Large Minibatch SGD, 2017, section 2.2).
+    rate(s) = after(s) * min((s + 1) / steps, 1) at step s = 0, 1, ...: from step `steps` - 1 on,
+    the warmup has no effect. For large global batches with large learning rates (Goyal et al.,
+    Accurate, Large Minibatch SGD, 2017, section 2.2).
 
     Args:
-      after: the learning rate without it, a number above 0 or a Keras schedule.
-      steps: that it rises for, at least 1.
+      after: the learning rate without warmup, a number above 0 or a Keras schedule.
+      steps: length of the warmup, at least 1.
 
     Raises:
-      ValueError: `steps` is no whole number of at least 1.
+      ValueError: `steps` is not a whole number of at least 1.
     """
 
     def __init__(self, after, steps: int):
@@ -43,7 +43,7 @@ class Warmup(keras.optimizers.schedules.LearningRateSchedule):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """Makes it from what `get_config` returned."""
+        """Makes a schedule from the result of `get_config`."""
         after = config["after"]
         if isinstance(after, dict):
             after = keras.saving.deserialize_keras_object(after, custom_objects=custom_objects)

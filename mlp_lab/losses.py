@@ -1,15 +1,15 @@
 """Losses, each as a function of samples and as a Keras loss.
 
-A function takes labels and outputs of one batch and returns one value per sample.
+A function takes the labels and outputs of one batch and returns one value per sample.
 The class of the same name averages these over the batch, with sample weights if
-given, as every `keras.losses.Loss` does. float16 and bfloat16 outputs are computed
-in float32.
+given, like every `keras.losses.Loss`. float16 and bfloat16 outputs are computed in
+float32.
 
-Each class says in `label_form` which labels it takes: `"one_hot"`, the shape of
-the outputs, or `"integer"`, one class index per sample. The cross-entropies take
-probabilities, or logits with `from_logits=True`; the latter is the stable form,
-whose value and gradient stay finite at logits of +-1e4 and far beyond, and the one
-to train with.
+The attribute `label_form` of a class names the labels that it expects: `"one_hot"`,
+in the shape of the outputs, or `"integer"`, one class index per sample. The
+cross-entropies take probabilities, or logits with `from_logits=True`. Train with
+logits: they are numerically stable, with a finite value and gradient at logits of
++-1e4 and far beyond.
 
 Logarithms are natural.
 """
@@ -22,12 +22,12 @@ from keras import ops
 
 _register = keras.saving.register_keras_serializable("mlp_lab.losses")
 
-# Probabilities are kept this far from 0 and 1 before the logarithm, as Keras does.
+# Probabilities are clipped this far from 0 and 1 before the logarithm, as in Keras.
 EPSILON = 1e-7
 
 
 def _outputs(y_pred):
-    """Outputs as a tensor of float32 or float64; a loss is computed in no fewer bits.
+    """Outputs as a float32 or float64 tensor; losses use at least float32.
 
     In float16 and bfloat16, 1 - EPSILON is 1, and the logarithm of 1 - p is infinite.
     """
@@ -37,7 +37,7 @@ def _outputs(y_pred):
 
 
 def _like(y_true, y_pred):
-    """Labels in the outputs' dtype and shape; [batch] stands for [batch, 1]."""
+    """Labels in the outputs' dtype and shape; [batch] becomes [batch, 1]."""
     y_true = ops.cast(y_true, y_pred.dtype)
     if len(y_true.shape) == len(y_pred.shape) - 1 and y_pred.shape[-1] == 1:
         y_true = ops.expand_dims(y_true, axis=-1)
@@ -47,7 +47,7 @@ def _like(y_true, y_pred):
     ):
         raise ValueError(
             f"expected labels of the outputs' shape {tuple(y_pred.shape)}, got "
-            f"{tuple(y_true.shape)}; class indices go with sparse_categorical_crossentropy, "
+            f"{tuple(y_true.shape)}; for class indices use sparse_categorical_crossentropy, "
             "or one-hot encode them"
         )
     return y_true
@@ -56,7 +56,7 @@ def _like(y_true, y_pred):
 def mean_squared_error(y_true, y_pred):
     """mean_j (y_true_j - y_pred_j)^2 per sample.
 
-    Averaged over a batch this is the mean over all entries, and equals the squared
+    Its average over a batch is the mean over all entries, which equals the squared
     2-norm of the difference divided by (batch * outputs).
 
     Args:
@@ -90,8 +90,8 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False):
       from_logits: whether y_pred are logits.
 
     Returns:
-      [batch, ...]; gradient with respect to logits: softmax(z) - y_true, for
-      labels that sum to 1.
+      [batch, ...]; gradient with respect to logits: softmax(z) - y_true, if the
+      labels sum to 1.
     """
     y_pred = _outputs(y_pred)
     y_true = _like(y_true, y_pred)
@@ -108,7 +108,7 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False):
 
     Returns:
       [batch, ...]; NaN for an index outside 0 ... classes - 1, so that a wrong
-      label is seen and not trained on.
+      label is noticed instead of learned.
     """
     y_pred = _outputs(y_pred)
     y_true = ops.cast(y_true, "int32")
@@ -117,11 +117,11 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False):
     if len(y_true.shape) != len(y_pred.shape) - 1:
         raise ValueError(
             f"expected one class index per output {tuple(y_pred.shape)}, got labels of shape "
-            f"{tuple(y_true.shape)}; one-hot labels go with categorical_crossentropy"
+            f"{tuple(y_true.shape)}; for one-hot labels use categorical_crossentropy"
         )
     classes = y_pred.shape[-1]
-    # A product with the one-hot row, not a gather: the gradient is then dense
-    # algebra, which XLA fuses, and costs the same as for one-hot labels.
+    # A product with the one-hot row, not a gather: its gradient is dense algebra,
+    # which XLA fuses and which costs the same as for one-hot labels.
     chosen = ops.one_hot(y_true, classes, dtype=y_pred.dtype)
     losses = -ops.sum(chosen * _log_probabilities(y_pred, from_logits), axis=-1)
     valid = ops.logical_and(y_true >= 0, y_true < classes)
@@ -169,7 +169,7 @@ class _Crossentropy(keras.losses.Loss):
     Args:
       from_logits: whether the outputs are logits rather than probabilities.
       reduction: as in `keras.losses.Loss`.
-      name: by default the function's.
+      name: by default the function's name.
     """
 
     function: ClassVar[Callable]

@@ -1,7 +1,7 @@
-"""Metrics: exact counts over all samples seen since the last reset.
+"""Metrics: exact counts over all samples since the last reset.
 
-Unlike an average of batch averages, a count divided by a count is right for any
-batch sizes. With sample weights, a sample counts its weight.
+Unlike an average of batch averages, a quotient of counts is correct for any batch
+sizes. With sample weights, each sample counts as its weight.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,8 @@ _register = keras.saving.register_keras_serializable("mlp_lab.metrics")
 def _class_indices(y_true, y_pred):
     """Labels and predictions as class indices, [batch, ...] int32 each.
 
-    One-hot labels (the shape of y_pred) become their arg-max; integer labels,
-    [batch, ...] or [batch, ..., 1], stay as they are.
+    One-hot labels (the shape of y_pred) become their argmax; integer labels,
+    [batch, ...] or [batch, ..., 1], keep their values.
     """
     y_pred = ops.convert_to_tensor(y_pred)
     y_true = ops.convert_to_tensor(y_true)
@@ -31,7 +31,7 @@ def _class_indices(y_true, y_pred):
     if len(y_true.shape) == len(y_pred.shape):
         if y_true.shape[-1] == 1:
             y_true = ops.squeeze(y_true, axis=-1)
-        elif y_true.shape[-1] is None:  # known only when the batch is there
+        elif y_true.shape[-1] is None:  # not known before the batch is
             indices = ops.cast(y_true[..., 0], "int32")
             one_hot = ops.cast(ops.argmax(y_true, axis=-1), "int32")
             y_true = ops.where(ops.shape(y_true)[-1] == 1, indices, one_hot)
@@ -39,14 +39,14 @@ def _class_indices(y_true, y_pred):
             y_true = ops.argmax(y_true, axis=-1)
     if len(y_true.shape) != len(y_pred.shape) - 1:
         raise ValueError(
-            "expected class indices, one per sample, or one-hot labels of the outputs' shape "
+            "expected one class index per sample, or one-hot labels of the outputs' shape "
             f"{tuple(y_pred.shape)}, got labels of shape {tuple(y_true.shape)}"
         )
     return ops.cast(y_true, "int32"), ops.cast(ops.argmax(y_pred, axis=-1), "int32")
 
 
 def _weights(sample_weight, like):
-    """One weight per label, 1 where none is given, float64, flat."""
+    """One weight per label, by default 1: float64, flat."""
     if sample_weight is None:
         return ops.reshape(ops.ones_like(like, dtype="float64"), (-1,))
     weight = ops.cast(sample_weight, "float64")
@@ -61,9 +61,9 @@ def _weights(sample_weight, like):
 class Accuracy(keras.metrics.Metric):
     """correct / total: the share of samples whose largest output is their label.
 
-    Labels may be class indices or one-hot; outputs logits or probabilities,
-    [batch, ..., classes]. The counts are float64, exact to 2^53 samples (float32
-    would stop counting at 2^24). Before the first sample the result is 0.
+    Labels may be class indices or one-hot; outputs may be logits or probabilities,
+    [batch, ..., classes]. The counts are float64, exact up to 2^53 samples (float32
+    would stop counting at 2^24). Before the first sample, the result is 0.
     """
 
     label_form: ClassVar[str] = "any"
@@ -88,12 +88,13 @@ class Accuracy(keras.metrics.Metric):
 class ConfusionCounts(keras.metrics.Metric):
     """counts[i, j]: how many samples of class i were predicted as class j.
 
-    Rows are true classes, columns predictions, as in sklearn.metrics.confusion_matrix;
-    the diagonal holds the correct ones. With sample weights the entries are sums
-    of weights. A label outside 0 ... num_classes - 1 counts nowhere.
+    Rows are true classes and columns are predictions, as in
+    sklearn.metrics.confusion_matrix; the diagonal holds the correct predictions. With
+    sample weights the entries are sums of weights. Labels outside
+    0 ... num_classes - 1 are not counted.
 
-    In the logs of `fit` each cell is one number, `<name>_<i>_<j>`; as a matrix,
-    [num_classes, num_classes] float64, it is `matrix()`.
+    The logs of `fit` hold one number per cell, `<name>_<i>_<j>`; `matrix()` returns
+    the whole matrix, [num_classes, num_classes] float64.
 
     Args:
       num_classes: number of classes, at least 2.
@@ -117,7 +118,7 @@ class ConfusionCounts(keras.metrics.Metric):
         outputs = ops.convert_to_tensor(y_pred).shape[-1]
         if outputs not in (None, self.num_classes):
             raise ValueError(
-                f"{self.name}: expected outputs of num_classes={self.num_classes} classes, got "
+                f"{self.name}: expected outputs for num_classes={self.num_classes} classes, got "
                 f"{outputs}"
             )
         weight = _weights(sample_weight, labels)
@@ -141,10 +142,10 @@ class ConfusionCounts(keras.metrics.Metric):
 
 @_register
 class PerClassAccuracy(ConfusionCounts):
-    """The share of each class' samples that were predicted right (the class' recall).
+    """The share of each class's samples that were predicted correctly (its recall).
 
-    In the logs of `fit` it is one number per class, `<name>_<i>`. A class without
-    samples gives 0.
+    The logs of `fit` hold one number per class, `<name>_<i>`. For a class without
+    samples it is 0.
 
     Args:
       num_classes: number of classes, at least 2.
@@ -189,7 +190,7 @@ class _MeanCrossentropy(_MeanLoss):
 
     Args:
       from_logits: whether the outputs are logits rather than probabilities.
-      name: by default the function's.
+      name: by default the function's name.
     """
 
     def __init__(self, from_logits=False, name=None, dtype=None):

@@ -1,4 +1,4 @@
-"""TensorFlow without the lines that it writes while it is loaded."""
+"""Importing TensorFlow without its startup messages."""
 
 import contextlib
 import os
@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def quiet_import() -> Iterator[None]:
-    """While it is open, standard error is held back; it is shown if an error leaves.
+    """Holds back standard error inside the block, and shows it if an error is raised.
 
-    TensorFlow's C++ libraries write notes on processors and drivers while they are
-    loaded, before any setting of theirs can stop it, and a message for the user
-    would drown in them. Whoever wants them sets TF_CPP_MIN_LOG_LEVEL below 3, which also
-    rules what TensorFlow writes afterwards (here: fatal errors only).
+    While they load, TensorFlow's C++ libraries write notes about processors and drivers,
+    which no setting of theirs can prevent and which would bury messages to the user. To
+    see them, set TF_CPP_MIN_LOG_LEVEL below 3; it also controls what TensorFlow writes
+    afterwards (by default here: fatal errors only).
     """
     os.environ["KERAS_BACKEND"] = "tensorflow"  # The tape is TensorFlow's.
-    # A process started by a quiet one has inherited the 3, at which TensorFlow writes all the same.
+    # A child process inherits the 3, and TensorFlow writes its notes even at that level.
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
         return

@@ -1,19 +1,19 @@
-"""When to look: which steps are recorded."""
+"""Which steps are recorded."""
 
 import math
 
-# Intervals that a reader can do sums with.
+# Round intervals, easy for a reader to calculate with.
 _INTERVALS = [m * 10**e for e in range(7) for m in (1, 2, 5)]
 
 
 class Every:
-    """Every n-th step: 0, n, 2 n, ..., whatever the step a run starts or goes on with.
+    """Every n-th step: 0, n, 2 n, ..., whichever step a run starts or resumes at.
 
     Args:
-      n: steps from one to the next, at least 1.
+      n: the interval in steps, at least 1.
 
     Raises:
-      ValueError: n is no whole number of at least 1.
+      ValueError: n is not a whole number of at least 1.
     """
 
     def __init__(self, n: int):
@@ -22,22 +22,22 @@ class Every:
         self.n = n
 
     def next_step(self, step: int) -> int:
-        """The first step, from `step` on, that is looked at."""
+        """The first recorded step that is not before `step`."""
         return -(-step // self.n) * self.n
 
     def spent(self, seconds: float, step_seconds: float) -> None:
-        """Takes note of what a look cost; here it changes nothing."""
+        """Receives the cost of a recording; does nothing here."""
 
 
 class Auto(Every):
-    """As often as costs at most a share of the time.
+    """As often as possible within a share of the training time.
 
-    Starts with every 100th step and then chooses the smallest interval n out of 1, 2, 5,
-    10, 20, 50, ... for which c / (n t) <= share, with c the seconds that a look costs and t
-    the seconds of a step.
+    Starts with every 100th step and then chooses the smallest interval n from 1, 2, 5,
+    10, 20, 50, ... for which c / (n t) <= share, where recording a step costs c seconds
+    and a step takes t seconds.
 
     Args:
-      share: of the time, in (0, 1).
+      share: of the training time, in (0, 1).
     """
 
     def __init__(self, share: float = 0.03):
@@ -47,11 +47,11 @@ class Auto(Every):
         self.share = share
 
     def spent(self, seconds: float, step_seconds: float) -> None:
-        """Chooses the interval anew.
+        """Updates the interval.
 
         Args:
-          seconds: that a look costs.
-          step_seconds: that a step takes without one.
+          seconds: the cost of recording a step.
+          step_seconds: the duration of a step without recording.
         """
         if step_seconds > 0:
             least = seconds / (self.share * step_seconds)
@@ -59,11 +59,11 @@ class Auto(Every):
 
 
 class Never(Every):
-    """No step at all."""
+    """No steps."""
 
     def __init__(self) -> None:
         super().__init__(1)
 
     def next_step(self, step: int) -> float:  # type: ignore[override]
-        """Infinity: there is none."""
+        """Infinity: there is no such step."""
         return math.inf

@@ -1,4 +1,4 @@
-"""Event files: what each of TensorBoard's dashboards wants to find in them."""
+"""Event files, with the data that each of TensorBoard's dashboards expects."""
 
 from __future__ import annotations
 
@@ -27,11 +27,10 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.util.tensor_util import make_tensor_proto
 
-# Whole numbers up to here are exact in the float64 that the HParams dashboard keeps.
+# Integers up to this size are exact in float64, which the HParams dashboard uses.
 _EXACT = 2**53
 
-# What stands before the bytes of an event's summary: its field's number, and that a length
-# follows.
+# Precedes the bytes of an event's summary: the field's number, and that a length follows.
 _SUMMARY_FIELD = bytes([Event.SUMMARY_FIELD_NUMBER << 3 | 2])
 
 _FILES = itertools.count()
@@ -40,16 +39,16 @@ _FILES = itertools.count()
 class Writer:
     """The event file of one folder.
 
-    TensorBoard follows one growing file per folder, the newest, so all that goes to a
-    folder goes through one writer. The file is made by the first write. After `close` the
-    next write begins a new file.
+    TensorBoard follows only the newest file of a folder, so everything for a folder goes
+    through one writer. The first write creates the file; the first one after `close`
+    starts a new file.
 
-    An event file is a TFRecord file of `Event` messages. It is written as such, and not by
-    `tf.summary`: that runs an operation for each record, which takes longer than the writing,
-    and only logs what goes wrong in its queue (a full disk), where this raises it.
+    An event file is a TFRecord file of `Event` messages, and is written as one instead of
+    with `tf.summary`: that runs an operation per record, which takes longer than the writing
+    itself, and only logs errors in its queue (a full disk), which are raised here.
 
     Args:
-      folder: made when it is missing, with the first write.
+      folder: created by the first write if it is missing.
     """
 
     def __init__(self, folder: str | Path):
@@ -60,8 +59,8 @@ class Writer:
     def _open(self) -> tf.io.TFRecordWriter:
         if self._file is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            # TensorBoard sorts a folder's files by name, so the time goes first; the last
-            # number tells files of one process and second apart.
+            # TensorBoard sorts a folder's files by name, so the time comes first; the last
+            # number distinguishes files from the same process and second.
             name = f"{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{next(_FILES)}"
             self._path = self.folder / f"events.out.tfevents.{name}"
             self._file = tf.io.TFRecordWriter(str(self._path))
@@ -70,15 +69,15 @@ class Writer:
         return self._file
 
     def raw(self, summary, step: int) -> None:
-        """Writes a `Summary` proto, of TensorBoard's or TensorFlow's kind, or its bytes.
+        """Writes a `Summary` proto, TensorBoard's or TensorFlow's, or its bytes.
 
         Raises:
           tf.errors.OpError: the file cannot be written.
         """
         if not isinstance(summary, bytes):
             summary = summary.SerializeToString()
-        # Serialized messages one after another are one message: of an event with the step,
-        # and of one with the summary, which need not be parsed for it.
+        # Concatenated serialized messages are one merged message: here an event with the
+        # step and one with the summary, which therefore does not have to be parsed.
         event = Event(wall_time=time.time(), step=step).SerializeToString()
         self._open().write(event + _SUMMARY_FIELD + _varint(len(summary)) + summary)
 
@@ -91,15 +90,15 @@ class Writer:
         self.raw(summary, step)
 
     def images(self, tag: str, images: np.ndarray, step: int) -> None:
-        """Pictures, shown side by side under one tag.
+        """Images, shown side by side under one tag.
 
         Args:
-          tag: their name.
+          tag: the name of the images.
           images: uint8 [n, h, w, 3] (RGB) or [n, h, w, 1] (gray).
           step: the step they belong to.
 
         Raises:
-          ValueError: another shape or type.
+          ValueError: the images have another shape or type.
         """
         images = np.asarray(images)
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
@@ -113,7 +112,7 @@ class Writer:
         self._one(tag, np.array(content, dtype=object), metadata, step)
 
     def text(self, tag: str, markdown: str, step: int) -> None:
-        """A text in Markdown."""
+        """Text in Markdown."""
         metadata = text_metadata.create_summary_metadata(display_name=None, description=None)
         self._one(tag, np.array(markdown.encode(), dtype=object), metadata, step)
 
@@ -132,11 +131,11 @@ class Writer:
           labels: integer [n], the true classes.
           probabilities: float [n, classes], from 0 to 1.
           step: the step they belong to.
-          thresholds: how many, evenly from 0 to 1; a sample counts as found by a
-            threshold if its probability is at least that.
+          thresholds: the number of thresholds, evenly spaced from 0 to 1; a sample is
+            predicted positive if its probability is at least the threshold.
 
         Raises:
-          ValueError: as many tags as classes, or labels as samples, are not there.
+          ValueError: the numbers of tags and classes, or of labels and samples, differ.
         """
         labels, probabilities = np.asarray(labels), np.asarray(probabilities)
         if probabilities.shape != (len(labels), len(tags)):
@@ -157,11 +156,10 @@ class Writer:
         """Starts this run's row in the HParams dashboard; `hparams_end` completes it.
 
         Args:
-          values: option -> value, one column each. Truth values and numbers stay what
-            they are; None, sequences, numbers that JSON or float64 cannot hold and all
-            else become text.
-          metrics: (tag, group) of scalars to be shown as columns, where group is the
-            subfolder of this writer's folder with their event file, "" for the same.
+          values: option -> value, one column each. Booleans and numbers keep their type;
+            everything else becomes a string, as do numbers that JSON or float64 cannot hold.
+          metrics: (tag, group) of the scalars to show as columns, where group is the
+            subfolder of this writer's folder that has their event file, "" for none.
         """
         plain = {name: _hparam(value) for name, value in values.items()}
         columns = [
@@ -175,11 +173,11 @@ class Writer:
             for tag, group in metrics
         ]
         self.raw(hparams_summary.experiment_pb(columns, shown), step=0)
-        # Without a group name every run is a row of its own, also with equal options.
+        # Without a group name, every run has its own row, even if its options are equal.
         self.raw(hparams_summary.session_start_pb(plain), step=0)
 
     def hparams_end(self, succeeded: bool) -> None:
-        """Says in the HParams dashboard that the run is over, and whether it went well."""
+        """Marks the run in the HParams dashboard as finished, successfully or not."""
         status = api_pb2.STATUS_SUCCESS if succeeded else api_pb2.STATUS_FAILURE
         self.raw(hparams_summary.session_end_pb(status), step=0)
 
@@ -200,17 +198,17 @@ class Writer:
         self._one(tag, content, metadata, step=0)
 
     def graph(self, graph_def: tf.compat.v1.GraphDef) -> None:
-        """The run's graph; its nodes need not be operations of TensorFlow. The last one counts."""
-        nodes = graph_def.SerializeToString(deterministic=True)  # maps have no order of their own
+        """The run's graph, of any nodes, not only TensorFlow operations; the last write counts."""
+        nodes = graph_def.SerializeToString(deterministic=True)  # maps are unordered
         event = Event(wall_time=time.time(), graph_def=nodes)
         self._open().write(event.SerializeToString())
 
     def flush(self) -> None:
-        """Hands everything written so far to the file.
+        """Writes everything so far to the file.
 
         Raises:
-          tf.errors.OpError: it cannot be written.
-          FileNotFoundError: the file was removed; the system would go on writing into nothing.
+          tf.errors.OpError: the file cannot be written.
+          FileNotFoundError: the file was removed; otherwise, all further data would be lost.
         """
         if self._file is not None and self._path is not None:
             self._file.flush()
@@ -230,7 +228,7 @@ class Writer:
 
 
 def _varint(number: int) -> bytes:
-    """A whole number as protocol buffers write it: seven bits a byte, the lowest first."""
+    """An integer as a protocol buffer varint: seven bits per byte, lowest first."""
     encoded = bytearray()
     while number > 127:
         encoded.append(number & 127 | 128)
@@ -243,7 +241,7 @@ def _add(summary: Summary, tag: str, value, metadata: SummaryMetadata) -> None:
 
 
 def png(image: np.ndarray) -> bytes:
-    """An image, uint8 [h, w, 3] or [h, w, 1], as the bytes of a PNG file."""
+    """The PNG bytes of an image, uint8 [h, w, 3] or [h, w, 1]."""
     file = io.BytesIO()
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, format="PNG")
     return file.getvalue()
@@ -253,7 +251,7 @@ def pr_curve(truth: np.ndarray, scores: np.ndarray, thresholds: int = 201) -> np
     """Counts, precision and recall of "score >= t" for t = 0 ... 1.
 
     t_i = i / (thresholds - 1); precision = TP / (TP + FP), recall = TP / (TP + FN), each
-    0 where the denominator is.
+    0 where its denominator is 0.
 
     Args:
       truth: bool [n].

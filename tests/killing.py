@@ -1,14 +1,11 @@
 """Runs that are started, killed and resumed as processes, and what they leave behind."""
 
 import json
-import os
-import subprocess
-import sys
 import time
 
 import events
 import numpy as np
-from process import ROOT
+from process import ROOT, environment, popen
 
 import mlp_lab
 
@@ -22,13 +19,9 @@ TIMED = {"steps_per_second", "observing/share"}
 
 
 def start(home, name, *arguments):
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("KERAS")}
-    environment |= {"HOME": str(home), "PYTHONUNBUFFERED": "1"}
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *FLAGS, f"--log_dir={home}/logs",
-         f"--name={name}", *arguments],
-        cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    flags = [*FLAGS, f"--log_dir={home}/logs", f"--name={name}", *arguments]
+    env = {**environment(home), "PYTHONUNBUFFERED": "1"}
+    return popen(str(ROOT / "train.py"), *flags, env=env)
 
 
 def end(process, status=0):

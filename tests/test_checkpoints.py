@@ -134,9 +134,19 @@ MODES = {
 }
 
 
+LATE = 2 * STEPS - 1
+
+
+# By default every way to run steps, every source of data, and a kill in each of two epochs.
 @pytest.mark.parametrize(
-    ("mode", "kill"), [*((mode, 2 * STEPS - 1) for mode in MODES), ("graph", 5), ("xla", 5)]
-)
+    ("mode", "kill"),
+    [
+        ("graph", 5), ("xla", LATE), ("eager", LATE), ("tf.data", LATE),
+        *(pytest.param(*case, marks=pytest.mark.slow) for case in [
+            ("graph", LATE), ("xla", 5), ("one", LATE), ("epoch", LATE), ("tf.data, xla", LATE),
+        ]),
+    ],
+)  # fmt: skip
 def test_goes_on_bit_for_bit(mode, kill, tmp_path, undisturbed):
     options = MODES[mode]
     with pytest.raises(Killed):
@@ -146,7 +156,13 @@ def test_goes_on_bit_for_bit(mode, kill, tmp_path, undisturbed):
 
 
 @pytest.mark.parametrize(
-    ("kill", "every"), [(0, 1), (STEPS, "0s"), (STEPS + 1, "1m"), (3 * STEPS + 7, 7)]
+    ("kill", "every"),
+    [
+        (0, 1),
+        pytest.param(STEPS, "0s", marks=pytest.mark.slow),
+        pytest.param(STEPS + 1, "1m", marks=pytest.mark.slow),
+        (3 * STEPS + 7, 7),
+    ],
 )
 def test_goes_on_wherever_it_was_saved_and_killed(kill, every, tmp_path, undisturbed):
     with pytest.raises(Killed):

@@ -7,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from process import ROOT
 
+import mlp_lab.config
+import mlp_lab.data.__main__
+import mlp_lab.flags
 from mlp_lab import commands
 from mlp_lab.__main__ import main
 from mlp_lab.errors import InputError
@@ -126,3 +129,9 @@ def test_train_is_the_command_of_flags_alone(capsys):
         == second
         == ("mlp-lab: error: --epochs: expected a whole number of at least 1, got 0")
     )
+
+
+def test_programs_written_for_the_old_places_still_import():
+    assert mlp_lab.config.Config is Config
+    assert mlp_lab.flags.parse is flags.parse
+    assert mlp_lab.data.__main__.main(["x", "convert", "--help"]) == 0

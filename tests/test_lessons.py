@@ -3,13 +3,12 @@
 import concurrent.futures
 import importlib
 import re
-import subprocess
 import sys
 
 import events
 import numpy as np
 import pytest
-from process import ROOT, environment
+from process import ROOT, environment, python
 
 from mlp_lab import data
 from mlp_lab.data.pipeline import one_hot
@@ -44,11 +43,8 @@ EXACT = ["t06_dense_layers", "t07_output_mappings", "t10_crossentropy", "t13_fiv
 def start(name, folder, *arguments):
     """Runs a lesson in an empty folder with an empty home."""
     folder.mkdir()
-    return subprocess.run(
-        [sys.executable, str(FOLDER / f"{name}.py"), *arguments],
-        cwd=folder, env={**environment(folder), "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
+    env = {**environment(folder), "PYTHONPATH": str(ROOT)}
+    return python(str(FOLDER / f"{name}.py"), *arguments, cwd=folder, env=env, timeout=120)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from covering import slow_but
 
 import mlp_lab
 from mlp_lab import layers, losses, metrics
@@ -317,9 +318,10 @@ BITS = {
 }
 
 
-@pytest.mark.parametrize("mode", BITS.values(), ids=BITS.keys())
+@pytest.mark.parametrize("mode", slow_but(BITS, ["eager", "graph, data set", "jit"]))
 def test_looking_changes_no_bit(mode, tmp_path):
     """Weights, optimizer and random state: with probes, with none, and with probes now and then."""
+    mode = BITS[mode]
 
     def end(folder):
         keras.utils.set_random_seed(0)

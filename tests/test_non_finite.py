@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from covering import slow_but
 
 import mlp_lab
 from mlp_lab.callbacks import NonFinite, NonFiniteError, non_finite
@@ -19,7 +20,8 @@ MODES = {
     "tf.data": {},
     "generator": {},
 }
-by_mode = pytest.mark.parametrize("mode", MODES)
+# The others differ from these in how many steps are in a call, or in who makes the batches.
+BY_DEFAULT = ["fused", "xla", "eager", "tf.data"]
 ROWS, BATCH, STEPS = 650, 32, 21  # the last batch is smaller
 PLACES = {
     "activation": (33, "hidden_2"),
@@ -28,7 +30,11 @@ PLACES = {
     "new weight": (20, "hidden_1/kernel"),
 }
 # Every place in one mode, and every mode at one place.
-CASES = [("fused", place) for place in PLACES] + [(m, "gradient") for m in MODES if m != "fused"]
+CASES = [("fused", place) for place in PLACES] + [
+    pytest.param(mode, "gradient", marks=() if mode in BY_DEFAULT else pytest.mark.slow)
+    for mode in MODES
+    if mode != "fused"
+]
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -163,7 +169,7 @@ def test_step_and_tensor_are_named_and_the_state_before_kept(mode, place, tmp_pa
     equal_weights(plain, until.weights)
 
 
-@by_mode
+@pytest.mark.parametrize("mode", slow_but(MODES, BY_DEFAULT))
 def test_nothing_changes_when_all_is_well(mode, monkeypatch):
     monkeypatch.setattr(non_finite, "_SECONDS", 0)  # a look after every call
     monkeypatch.setattr(non_finite, "_TIMES", 0)

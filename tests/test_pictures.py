@@ -1,6 +1,7 @@
 """What the pictures show, recomputed by a second route and looked for in the pixels."""
 
 import io
+import itertools
 import math
 
 import events
@@ -9,13 +10,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import ops
-from PIL import Image
+from PIL import Image, ImageFont
+from PIL._util import DeferredError
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import mlp_lab
 from mlp_lab import pictures
+from mlp_lab.errors import RunError
 from mlp_lab.pictures import draw
-from mlp_lab.pictures.confusion import confusion_counts
+from mlp_lab.pictures.confusion import LARGEST_CELL, confusion_counts
+from mlp_lab.pictures.confusion import picture as confusion_picture
 from mlp_lab.pictures.graph import layer_graph
 from mlp_lab.pictures.projector import last_hidden, sprite
 from mlp_lab.writers import Writer
@@ -69,7 +73,7 @@ def places(image, tile):
     return [(int(y), int(x)) for y, x in corner if np.array_equal(windows[y, x], tile)]
 
 
-def enlarged(tile, factor=14):
+def enlarged(tile, factor=18):
     tile = tile.repeat(factor, axis=0).repeat(factor, axis=1)
     return tile if tile.ndim == 3 else np.repeat(tile[..., None], 3, axis=-1)
 
@@ -153,12 +157,12 @@ def test_confusion(make_view):
 
     image = decoded(found, "pictures/confusion")
     colors = draw.sequential(expected / expected.sum(axis=1, keepdims=True))
-    cell = draw.line_height() + 12
-    # The part of each cell that is above its number, by where it would put the first cell.
+    cell = LARGEST_CELL
+    # The part of each cell above its number, by the place where it would put the first cell.
     origins = []
     for i in range(3):
         for j in range(3):
-            found_at = places(image, np.broadcast_to(colors[i, j], (3, cell - 1, 3)))
+            found_at = places(image, np.broadcast_to(colors[i, j], (3, cell - 2, 3)))
             origins.append({(y - i * cell, x - j * cell) for y, x in found_at})
     assert set.intersection(*origins), "the nine cells, row by row"
 
@@ -247,14 +251,116 @@ def test_pr_curves_have_a_tag_per_class(make_view):
 
 def test_long_words_make_a_wider_grid_and_large_images_are_reduced():
     name = "a class with a very long name indeed"
-    tiles = [np.zeros((600, 300), np.uint8)] * 2
-    image = draw.grid(tiles, [[(name, draw.BLACK)]] * 2, 2, "title")[0]
-    assert image.shape[1] >= 2 * draw.text_width(name)
-    assert (image == 0).all(axis=-1).sum() >= 2 * 84 * 42
-    assert image.shape[0] < 200
-    ink = np.flatnonzero((image[-30:] < 128).any(axis=(0, 2)))
+    tiles = [np.zeros((600, 300), np.uint8)] * 3
+    image = draw.grid(tiles, [[(name, draw.BLACK)]] * 3, 3, "title")[0]
+    assert image.shape[1] >= 3 * draw.text_width(name)
+    assert (image == 0).all(axis=-1).sum() >= 3 * 112 * 56
+    assert image.shape[0] < 240
+    ink = np.flatnonzero((image[-40:] < 128).any(axis=(0, 2)))
     assert ink.min() > 0
     assert ink.max() < image.shape[1] - 1
+
+
+# How TensorBoard shows them -------------------------------------------------------------
+
+SHOWN = 350  # pixels of the page that TensorBoard's Images dashboard scales each picture to
+HIGHEST = 1024  # a picture that is higher on the page gets a scroll bar, which makes it narrower
+FASHION = ("T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker")
+FASHION += ("Bag", "Ankle boot")
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-4], ids=["weights", "tiny weights"])
+def test_pictures_of_ten_classes_have_two_pixels_for_each_one_shown(make_view, scale):
+    rng = np.random.default_rng(1)
+    model = mlp_lab.MLP((100,), num_classes=10)
+    images = rng.integers(0, 256, (2000, 28, 28), np.uint8)
+    model(images[:1])
+    for weight in model.weights:
+        weight.assign(weight * scale)
+    view = make_view(
+        model=model,
+        images=images,
+        labels=np.arange(2000) % 10,
+        outputs=rng.normal(size=(2000, 10)).astype("float32"),
+        class_names=FASHION,
+    )
+    for picture in (
+        pictures.FirstImages(),
+        pictures.Confusion(),
+        pictures.Mistakes(),
+        pictures.Kernels(),
+    ):
+        picture.draw(view)
+    view.writer.close()
+    found = events.read(view.folder)
+    for name in ("first_images", "confusion", "mistakes", "kernels"):
+        height, width, _ = decoded(found, f"pictures/{name}").shape
+        assert width == 2 * SHOWN, name
+        assert height <= 2 * HIGHEST, name
+    # Letters of 8 pixels on the page can be read; those that need not shrink have 11.
+    assert draw.SMALLEST / 2 >= 8
+    assert draw.TEXT / 2 >= 11
+
+
+def test_all_epochs_have_confusion_matrices_of_one_size():
+    names = FASHION
+    spread = np.full((10, 10), 100)
+    one_class = np.zeros((10, 10), int)
+    one_class[:, 3] = 1000
+    sizes = {confusion_picture(counts, names, "title").shape for counts in (spread, one_class)}
+    assert len(sizes) == 1
+
+
+@pytest.mark.parametrize("classes", [1, 2, 30])
+def test_any_number_of_classes_gives_a_whole_multiple_of_the_shown_width(classes):
+    names = [f"class number {i}" for i in range(classes)]
+    image = confusion_picture(np.eye(classes, dtype=int) * 123, names, "a title")
+    assert image.shape[2] % (2 * SHOWN) == 0
+    assert image.shape[2] >= classes * draw.text_width("123", draw.SMALLEST)
+    # The margin is white: nothing is cut.
+    assert (image[0, :, -draw.PAD :] == 255).all()
+    assert (image[0, -draw.PAD :] == 255).all()
+
+
+def test_captions_shrink_before_the_picture_becomes_wider():
+    tiles = [np.zeros((28, 28), np.uint8)] * 10
+    for text in ("0123456789", "0123456789ab", "0123456789abc", "a class with a long name"):
+        image = draw.grid(tiles, [[(text, draw.BLACK)]] * 10, 5, "title")[0]
+        fits = 5 * (draw.text_width(text, draw.SMALLEST) + 4) <= 2 * SHOWN
+        assert (image.shape[1] == 2 * SHOWN) == fits
+        # Between the captions of two columns there is white.
+        column = image.shape[1] // 5
+        for k in range(1, 5):
+            assert (image[-40:, k * column - 1 : k * column + 1] == 255).all()
+    assert draw.fitting_size(["ab", "abc"], draw.text_width("abc")) == draw.TEXT
+    assert draw.fitting_size(["ab", "abc"], draw.text_width("abc") - 1) < draw.TEXT
+    assert draw.fitting_size(["abc"], 1) == draw.SMALLEST
+
+
+def test_long_titles_are_split_at_words():
+    title = "epoch 20: outer/inner/hidden_1/kernel of the first 64 of 1,024 units and more"
+    lines = draw.wrapped(title, 600)
+    assert " ".join(lines) == title
+    assert len(lines) > 1
+    assert all(draw.text_width(line, draw.TITLE) <= 600 for line in lines)
+    for line, following in itertools.pairwise(lines):
+        assert draw.text_width(f"{line} {following.split()[0]}", draw.TITLE) > 600
+    short, long = (draw.grid([], [], 5, text)[0] for text in ("title", title))
+    assert long.shape[1] == short.shape[1]
+    assert long.shape[0] == short.shape[0] + draw.line_height(draw.TITLE)
+    word = "x" * 200
+    assert draw.wrapped(word, 600) == [word]
+    wide = draw.grid([], [], 5, word)[0]
+    assert wide.shape[1] > draw.text_width(word, draw.TITLE)
+    assert wide.shape[1] % (2 * SHOWN) == 0
+
+
+def test_a_pillow_without_freetype_is_named(monkeypatch):
+    draw.font.cache_clear()
+    missing = ImportError("The _imagingft C module is not installed")
+    monkeypatch.setattr(ImageFont, "core", DeferredError(missing))
+    with pytest.raises(RunError, match=r"expected a Pillow with FreeType.*--pictures_every=0"):
+        draw.text_width("any")
 
 
 # The projector --------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""README's commands are commands; its code is run by test_docs.py."""
+"""The commands of README and docs are commands; their code is run by test_docs.py."""
 
 import re
 import shlex
@@ -7,10 +7,17 @@ import textwrap
 import pytest
 from process import ROOT, train
 
+from mlp_lab import commands
 from mlp_lab.options import flags
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMAND_LINE = (ROOT / "docs" / "command_line.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+PAGES = [
+    "README.md",
+    "README.zh-CN.md",
+    *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
+]
 
 
 def test_own_model_trains_from_the_command_line(tmp_path):
@@ -21,16 +28,32 @@ def test_own_model_trains_from_the_command_line(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "register_keras_serializable" not in done.stdout  # README's class is registered
-    assert list(tmp_path.glob("logs/*/model.keras"))
+    (folder,) = tmp_path.glob("logs/*")
+    assert (folder / "model.keras").exists()
+    # What docs/command_line.md says a run leaves, all of it and nothing else.
+    (listing,) = re.findall(r"^    logs/NAME/\n((?:      .*\n)+)", COMMAND_LINE, re.MULTILINE)
+    told = re.findall(r"^      ([a-z]\S+)  ", listing, re.MULTILINE)
+    left = [path.name + "/" * path.is_dir() for path in folder.iterdir()]
+    left = [re.sub(r"^(events\.out)\..*", r"\1...", name) for name in left]
+    assert sorted(told) == sorted([*left, "non_finite/"])
 
 
-def test_commands_are_readable():
-    commands = re.findall(r"python train\.py((?: --[^\s`]+)+)", README)
-    commands += re.findall(r"^\| `(--[^`]*)` \|", README, re.MULTILINE)
-    assert len(commands) >= 8
-    for command in commands:
-        if "NAME" not in command and "help" not in command:
-            assert flags.parse(shlex.split(command.replace("=configs", f"={ROOT}/configs")))
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_are_readable(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.findall(r"(?:train\.py|mlp-lab)( [a-z]+)?((?: --(?:'[^']*'|[^\s`'])+)+)", text)
+    found += [("", line) for line in re.findall(r"^\| `(--[^`]*)` \|", text, re.MULTILINE)]
+    least = {"README.md": 2, "docs/command_line.md": 14, "docs/scaling.md": 5}
+    assert len(found) >= least.get(page, 0)
+    for name, line in found:
+        line = re.sub(r"=N\b", "=1", line.replace("=configs", f"={ROOT}/configs"))
+        if "NAME" not in line and "help" not in line:
+            assert flags.parse(shlex.split(line), commands.load(name.strip() or "train").options)
+
+
+def test_commands_are_all_told():
+    told = re.findall(r"^\| `([a-z]+)` \|", COMMAND_LINE, re.MULTILINE)
+    assert sorted(told) == sorted(commands.names())
 
 
 def test_start_and_test_commands_stand_as_promised():
@@ -39,17 +62,19 @@ def test_start_and_test_commands_stand_as_promised():
     assert 'pip install ".[dev]" && python -m pytest' in code
 
 
-PAGES = [
-    "README.md",
-    "README.zh-CN.md",
-    *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))),
-]
+def anchors(text):
+    """What GitHub calls the headings of a page."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_files_it_names_exist(page):
-    for link in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text(encoding="utf-8")):
-        assert ((ROOT / page).parent / link).exists(), link
+    for link in re.findall(r"\]\(([^)]+)\)", (ROOT / page).read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / path if path else ROOT / page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text(encoding="utf-8")), link
 
 
 # What no translation changes: code, commands, tags of files, links and measured figures.
@@ -60,7 +85,6 @@ SAME = {
     "links": r"\]\(([^)]+)\)",
     "accuracies": r"\b(0\.\d{3,4})\b",
     "versions": r"\b(\d+\.\d+\.\d+|20\d\d-\d\d-\d\d)\b",
-    "files of a run": r"^      ([a-z]\S+)  ",
 }
 
 
@@ -72,3 +96,17 @@ def test_translation_says_the_same(kind):
     if kind == "links":
         both = [[link for link in found if not link.startswith("README")] for found in both]
     assert both[0] == both[1] != []
+
+
+def test_design_names_files_that_exist():
+    """A name without a folder is in the folder of the file before it."""
+    text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    table = text[text.index("## Where is what") : text.index("## Rooms")]
+    cells = re.findall(r"^\|[^|]*\|(.*)\|$", table, re.MULTILINE)[2:]
+    assert len(cells) > 40
+    for cell in cells:
+        folder = ROOT
+        for name in re.findall(r"`([a-z_/]+(?:\.py|/))`", cell):
+            path = ROOT / name if "/" in name else folder / name
+            assert path.exists(), f"{name} in {cell}"
+            folder = path.parent

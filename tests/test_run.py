@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import events
 import numpy as np
 import pytest
-from process import ROOT, environment, train
+from process import ROOT, environment, popen, train
 
 import mlp_lab
 from mlp_lab import data
@@ -50,7 +49,8 @@ def record(run: Path) -> dict:
 def first(home, logs):
     """The shipped configuration, two epochs on the sample, with no network and no cache."""
     started = time.monotonic()
-    out = succeed(FASHION, "--epochs=2", f"--log_dir={logs}", "--name=first", home=home)
+    flags = ["--epochs=2", f"--log_dir={logs}", "--name=first"]
+    out = succeed(FASHION, *flags, home=home, fresh=True)
     return logs / "first", out, time.monotonic() - started
 
 
@@ -253,8 +253,8 @@ RUNS = {
 
 @pytest.mark.parametrize("name", RUNS)
 def test_run_learns(name, home, logs):
-    arguments = [SAMPLE, f"--log_dir={logs}", f"--name={name}", "--epochs=1", *RUNS[name]]
-    succeed(*arguments, home=home)
+    arguments = [SAMPLE, f"--log_dir={logs}", f"--name={name}", "--epochs=1"]
+    succeed(*arguments, "--hidden_units=256", *RUNS[name], home=home)
     entry = record(logs / name)
     assert entry["status"] == "finished"
     assert entry["metrics"]["val_accuracy"] > 0.5  # chance is 0.1
@@ -338,10 +338,7 @@ def test_metric_that_is_not_a_number_by_definition_is_no_divergence(home, logs, 
 
 def test_interrupted_run_is_recorded(home, logs):
     arguments = [SAMPLE, f"--log_dir={logs}", "--name=interrupted", "--epochs=10000"]
-    process = subprocess.Popen(
-        [sys.executable, "train.py", *arguments],
-        cwd=ROOT, env=environment(home), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = popen("train.py", *arguments, env=environment(home))
     for line in process.stdout:
         if line.startswith("Epoch 3/"):
             break

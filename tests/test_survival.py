@@ -10,6 +10,7 @@ import subprocess
 import time
 
 import pytest
+from covering import slow_but
 from killing import assert_same, end, kill_and_resume, later, outcome, start, wait_for
 
 from mlp_lab.checkpoints import Store
@@ -50,7 +51,8 @@ def test_killed_at_any_moment(number, home, undisturbed):
     assert_same(outcome(home, f"random-{number}"), expected)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+# SIGINT takes the same way; by default test_run.py sends it.
+@pytest.mark.parametrize("number", slow_but([signal.SIGINT, signal.SIGTERM], [signal.SIGTERM]))
 def test_signal_saves_and_says_how_to_go_on(number, home, undisturbed):
     name = number.name
     process, folder = until_a_checkpoint(home, name)

@@ -86,7 +86,7 @@ class Square(keras.layers.Layer):
 @fault(
     "custom gradient with its sign flipped",
     check_layer,
-    r"FlippedSquare: the gradient of the inputs is not that of central.*the sign is flipped",
+    r"FlippedSquare: the gradient of the inputs does not match central.*the sign is flipped",
     Square,
     input_shape=(4,),
 )
@@ -103,7 +103,7 @@ def halved_weight(x, w):
 
 @fault(
     "gradient of one weight halved",
-    words=r"the gradient of scale is not that of central differences.*0\.5 times as large",
+    words=r"the gradient of scale does not match central differences.*0\.5 times as large",
     **layer_fault,
 )
 @register
@@ -157,7 +157,7 @@ class LostDefault(Gain):
 
 @fault(
     "constructor refuses its config",
-    words="unexpected keyword.*let __init__ take",
+    words="unexpected keyword.*let __init__ accept",
     **layer_fault,
 )
 @register
@@ -166,7 +166,7 @@ class NoKeywords(Gain):
         super().__init__(factor)
 
 
-@fault("config that is no JSON", words="what JSON cannot hold|get_config.. fails", **layer_fault)
+@fault("config that is no JSON", words="that JSON cannot hold|get_config.. fails", **layer_fault)
 @register
 class ObjectInConfig(Gain):
     def get_config(self):
@@ -180,7 +180,7 @@ class Unregistered(Gain):
 
 @fault(
     "weight made in no tracked place",
-    words="computes another value with the same weights.*keep what is learned or counted in",
+    words="computes another value with the same weights.*keep learned values and counts in",
     **layer_fault,
 )
 @register
@@ -206,7 +206,7 @@ class SoftmaxOverBatch(Gain):
         return ops.softmax(super().call(inputs), axis=0)
 
 
-@fault("hard-coded batch size", words="fails with a batch of 1.*is written into", **layer_fault)
+@fault("hard-coded batch size", words="fails with a batch of 1.*is hard-coded", **layer_fault)
 @register
 class HardBatch(Gain):
     def call(self, inputs):
@@ -271,7 +271,7 @@ class OtherInGraph(Gain):
         return super().call(inputs) * (1.0 if tf.executing_eagerly() else 2.0)
 
 
-@fault("wrong output shape", words=r"tells \(None, 5\) where call puts out \(6, 4\)", **layer_fault)
+@fault("wrong output shape", words=r"returns \(None, 5\), but call returns \(6, 4\)", **layer_fault)
 @register
 class WrongShape(Gain):
     def compute_output_shape(self, input_shape):
@@ -294,7 +294,7 @@ class MixedTypes(Gain):
 
 @fault(
     "layer is not its reference",
-    words=r"is not its reference.*0\.5 times as large",
+    words=r"does not match its reference.*0\.5 times as large",
     reference=gain,
     **layer_fault,
 )
@@ -304,7 +304,7 @@ class NotItsFormula(Gain):
         return super().call(inputs) / 2
 
 
-@fault("infinite outputs", words="puts out .*inf", **layer_fault)
+@fault("infinite outputs", words="Infinite: outputs .*inf", **layer_fault)
 @register
 class Infinite(Gain):
     def call(self, inputs):
@@ -358,7 +358,7 @@ class SumReduction(Crossentropy):
         super().__init__(scale, name, reduction=reduction, **kwargs)
 
 
-@fault("mean over the batch in call", words=r"values of shape \(\) where one per", **loss_fault)
+@fault("mean over the batch in call", words=r"values of shape \(\), expected one per", **loss_fault)
 @register
 class MeanInCall(Crossentropy):
     def call(self, y_true, y_pred):
@@ -388,21 +388,25 @@ class Centered(Crossentropy):
         return values - 0.5 * ops.mean(values)
 
 
-@fault("log2 for ln", words="is not its reference.*log2 in place of the natural", **loss_fault)
+@fault(
+    "log2 for ln", words="does not match its reference.*log2 instead of the natural", **loss_fault
+)
 @register
 class Log2(Crossentropy):
     def log_p(self, z):
         return ops.log2(ops.softmax(z) + 1e-37)
 
 
-@fault("flipped sign", words="is not its reference.*the sign is flipped", **loss_fault)
+@fault("flipped sign", words="does not match its reference.*the sign is flipped", **loss_fault)
 @register
 class Flipped(Crossentropy):
     def call(self, y_true, y_pred):
         return -super().call(y_true, y_pred)
 
 
-@fault("loss with a wrong gradient", words="the gradient of the outputs is not", **loss_fault)
+@fault(
+    "loss with a wrong gradient", words="the gradient of the outputs does not match", **loss_fault
+)
 @register
 class FlippedGradient(Crossentropy):
     def call(self, y_true, y_pred):
@@ -538,7 +542,7 @@ class BatchAverages(Share):
         self.total.assign_add(1.0)
 
 
-@fault("last batch only", words="updated with 4 and 8 samples it is another", **metric_fault)
+@fault("last batch only", words="updated with 4 and 8 samples, its result differs", **metric_fault)
 @register
 class LastBatch(Share):
     def add(self, hits, weight):
@@ -583,7 +587,7 @@ class NanAtFirst(Share):
         return self.right / self.total
 
 
-@fault("result changes state", words="twice for the result gives two", **metric_fault)
+@fault("result changes state", words="calling result twice gives two", **metric_fault)
 @register
 class ResultCounts(Share):
     def result(self):
@@ -591,7 +595,7 @@ class ResultCounts(Share):
         return super().result()
 
 
-@fault("metric is not its reference", words="is not its reference", **metric_fault)
+@fault("metric is not its reference", words="does not match its reference", **metric_fault)
 @register
 class Errors(Share):
     def add(self, hits, weight):
@@ -643,7 +647,7 @@ class PartOfTheStep(Net):
 
 @fault(
     "Python counter in the step",
-    words="trained eagerly and in a graph it comes to other weights",
+    words="trained eagerly, it ends with other weights than in a graph",
     **model_fault,
 )
 @register
@@ -653,7 +657,9 @@ class PythonCounter(Net):
         return [g / self.__dict__["steps"] ** 2 for g in gradients]
 
 
-@fault("noise of NumPy", words="with probes looking on and without", **model_fault)
+@fault(
+    "noise of NumPy", words="differs after the same steps with and without probes", **model_fault
+)
 @register
 class NumpyNoise(Net):
     def transform_gradients(self, gradients):
@@ -668,7 +674,7 @@ class FailingStep(Net):
         raise ValueError("no such thing")
 
 
-@fault("no explicit step", words="has not the explicit training step.*GlassBox", **model_fault)
+@fault("no explicit step", words="does not have an explicit training step.*GlassBox", **model_fault)
 @register
 class NoGlass(keras.Model):
     def call(self, inputs):

@@ -88,7 +88,7 @@ def test_another_backend_is_refused(tmp_path):
     script = "import keras; keras.backend.backend = lambda: 'jax'; import mlp_lab.models"
     done = run(script, tmp_path)
     assert done.returncode == 1
-    assert "set KERAS_BACKEND=tensorflow before Keras is imported" in done.stderr
+    assert "set KERAS_BACKEND=tensorflow before importing Keras" in done.stderr
 
 
 def test_get_file_leaves_what_fails_its_checksum_under_the_final_name(tmp_path):

@@ -1,9 +1,9 @@
-"""The contestants of `benchmarks/speed.py`, by name, without importing what they run on.
+"""The contestants of `benchmarks/speed.py` by name, without importing their libraries.
 
 Each is a class with two methods: `prepare()` builds, compiles and trains a first epoch, which
 is not counted; `epoch()` trains one more and returns (seconds, training accuracy or None).
-Contestants that share a framework share a process, so that the thread pools of different
-frameworks never meet; see `worker.py`.
+Contestants of the same framework share a process, so that the thread pools of different
+frameworks do not compete; see `worker.py`.
 """
 
 import dataclasses
@@ -25,11 +25,11 @@ class Peer:
 
     Attributes:
       name: for `--only` and in the JSON.
-      says: in the table.
+      says: its name in the table.
       made_by: "module:Class" in this folder.
       options: keyword arguments of the class.
-      needs: modules without which it is skipped; the first also names its process.
-      steps: how many steps of an epoch are run, and the time scaled; None for all.
+      needs: modules that it cannot run without; the first also names its process.
+      steps: how many steps of an epoch are run, with the time scaled up; None for all.
     """
 
     name: str
@@ -42,12 +42,12 @@ class Peer:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What everybody trains on.
+    """What all contestants train on.
 
     Attributes:
       x: uint8 [n, 28, 28].
       y: int32 [n], classes.
-      x_test: as `x`, of the test set; only pictures are drawn of it.
+      x_test: as `x`, of the test set; used only for pictures.
       y_test: as `y`.
       folder: for event files.
     """
@@ -63,7 +63,7 @@ class Task:
         return dataclasses.replace(self, x=self.x[:rows], y=self.y[:rows])
 
     def flat(self) -> np.ndarray:
-        """Pixels as float32 [n, 784] in [0, 1], scaled beforehand."""
+        """Pixels as float32 [n, 784], scaled to [0, 1] beforehand."""
         return self.x.reshape(len(self.x), -1).astype(np.float32) / 255
 
 

@@ -1,4 +1,4 @@
-"""Cockpit, which looks at the training of PyTorch models."""
+"""Cockpit, which observes the training of PyTorch models."""
 
 import importlib.metadata
 import importlib.util
@@ -10,7 +10,7 @@ import torch
 from peers import BATCH, LEARNING_RATE, Task, pytorch, timed
 
 if importlib.util.find_spec("pkg_resources") is None:
-    # Cockpit asks it for its own version; setuptools no longer has it.
+    # Cockpit asks this module for its own version; setuptools no longer has it.
     stand_in = types.ModuleType("pkg_resources")
     stand_in.DistributionNotFound = importlib.metadata.PackageNotFoundError
     stand_in.get_distribution = importlib.metadata.distribution

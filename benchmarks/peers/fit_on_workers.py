@@ -1,8 +1,8 @@
-"""A `fit` on several workers, by stock Keras or ours; a process of `benchmarks/scaling.py`.
+"""A `fit` on several workers, in plain Keras or ours; a process of `benchmarks/scaling.py`.
 
     python fit_on_workers.py {keras,ours}
 
-Reads TF_CONFIG. Prints how it went, or the error and in which function of Keras it was raised.
+Reads TF_CONFIG. Prints the result, or the error and the function of Keras that raised it.
 """
 
 import sys
@@ -23,7 +23,7 @@ def main(whose: str) -> None:
     keras.config.disable_traceback_filtering()
 
     class Ours(mlp_lab.GlassBox, keras.Sequential):
-        """Sequential, with the explicit step."""
+        """A Sequential with the explicit step."""
 
     random = np.random.default_rng(0)
     x, y = random.normal(size=(256, 8)).astype("float32"), random.integers(0, 3, 256)

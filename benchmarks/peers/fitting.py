@@ -1,4 +1,4 @@
-"""What contestants that train by `fit` have in common."""
+"""What contestants that train with `fit` have in common."""
 
 import time
 
@@ -9,7 +9,7 @@ from peers import BATCH, Task
 
 
 class Ends(keras.callbacks.Callback):
-    """Notes when epochs end. To be the last of the callbacks, so that it hears of all they do."""
+    """Notes when epochs end. Must be the last callback, so that the others are timed too."""
 
     def on_train_begin(self, logs=None):
         self.times = []
@@ -21,8 +21,8 @@ class Ends(keras.callbacks.Callback):
 def second_epoch(model: keras.Model, *args, callbacks=(), **options) -> tuple[float, float]:
     """Seconds of the second of two epochs, from end to end, and its training accuracy.
 
-    It is as every further epoch of a long `fit` is: what `fit` does once, compilation
-    included, belongs to the first one, and is measured by `speed.py --startup`.
+    It is like every further epoch of a long `fit`: what `fit` does once, including compilation,
+    happens in the first epoch and is measured by `speed.py --startup`.
     """
     ends = Ends()
     options = {"epochs": 2, "verbose": 0, **options, "callbacks": [*callbacks, ends]}
@@ -32,6 +32,6 @@ def second_epoch(model: keras.Model, *args, callbacks=(), **options) -> tuple[fl
 
 
 def pipeline(task: Task) -> tf.data.Dataset:
-    """The data set that tutorials write, of uint8 images."""
+    """The `tf.data` pipeline that tutorials write, on uint8 images."""
     rows = tf.data.Dataset.from_tensor_slices((task.x, task.y))
     return rows.shuffle(len(task.x)).batch(BATCH).prefetch(tf.data.AUTOTUNE)

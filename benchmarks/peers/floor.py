@@ -1,4 +1,4 @@
-"""What no implementation on this machine's matrix products goes below."""
+"""The time that no implementation with this machine's matrix products can beat."""
 
 import itertools
 
@@ -8,12 +8,12 @@ from peers import BATCH, SIZES, Task, timed
 
 
 class Products:
-    """The matrix products of an epoch's full batches, in one XLA while loop, and nothing else.
+    """The matrix products of an epoch's full batches in one XLA while loop, and nothing else.
 
-    For each layer: forward h W; for the gradient of W, h^T g; for that of h, g W^T, which
-    the first layer does not need. No activations, loss, optimizer, shuffling or scaling.
-    The products of a step depend on its rows, and those that go nowhere else are the loop's
-    state, so that none can be left out or moved out of the loop.
+    For each layer: forward, h W; for the gradient of W, h^T g; for the gradient of h, g W^T, which
+    the first layer does not need. No activations, loss, optimizer, shuffling or scaling. The
+    products of a step depend on its rows, and those that are not used otherwise are state of the
+    loop, so that none can be optimized away or moved out of the loop.
     """
 
     def __init__(self, task: Task):

@@ -10,7 +10,7 @@ from peers import BATCH, LEARNING_RATE, SIZES, Task, timed
 
 
 def loss_and_correct(weights, x, y):
-    """Mean softmax cross-entropy, and how many rows are classified correctly."""
+    """Mean softmax cross-entropy, and the number of rows classified correctly."""
     h = x
     for w, b in weights[:-1]:
         h = jax.nn.relu(h @ w + b)
@@ -34,7 +34,7 @@ def step(state, x, y):
 
 @functools.partial(jax.jit, donate_argnums=0)
 def epoch(state, key, x, y):
-    """Every row once, in a new order, the last and smaller batch included."""
+    """Every row once, in a new order, including the last, smaller batch."""
     order = jax.random.permutation(key, len(y))
     full = len(y) // BATCH * BATCH
 

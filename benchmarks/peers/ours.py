@@ -10,7 +10,7 @@ from peers import BATCH, LEARNING_RATE, Task, fitting
 
 
 class Fit:
-    """`MLP.fit` on uint8 arrays, the scaling inside the model.
+    """`MLP.fit` on uint8 arrays, with the scaling inside the model.
 
     Args:
       task: the data.
@@ -48,7 +48,7 @@ class Fit:
         return fitting.second_epoch(self.model, *self.data, callbacks=[*self.callbacks()])
 
     def callbacks(self):
-        """Anew for each `fit`, in a folder of its own."""
+        """New callbacks for each `fit`, in a folder of their own."""
         folder = Path(self.task.folder) / f"ours-{id(self)}-{next(self.fits)}"
         if self.probes:
             yield mlp_lab.callbacks.TensorBoard(folder, histogram_every=self.probes)

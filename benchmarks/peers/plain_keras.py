@@ -9,11 +9,11 @@ from peers import BATCH, HIDDEN, LEARNING_RATE, Task, fitting
 
 
 class Fit:
-    """`Sequential.fit` on float32 arrays that were scaled beforehand.
+    """`Sequential.fit` on float32 arrays, scaled beforehand.
 
     Args:
       task: the data.
-      tensorboard: whether to log by `keras.callbacks.TensorBoard`: histograms of the weights
+      tensorboard: whether to log with `keras.callbacks.TensorBoard`: histograms of the weights
         after each epoch, losses every 100 batches.
       pipeline: whether to train on a `tf.data` pipeline, of uint8 images.
       **compilation: for `compile`.
@@ -42,7 +42,7 @@ class Fit:
         return fitting.second_epoch(self.model, *self.data, callbacks=self.callbacks())
 
     def callbacks(self):
-        """Anew for each `fit`, in a folder of its own."""
+        """New callbacks for each `fit`, in a folder of their own."""
         if not self.tensorboard:
             return []
         folder = Path(self.folder) / f"keras-{next(self.fits)}"

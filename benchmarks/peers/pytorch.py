@@ -1,4 +1,4 @@
-"""PyTorch, twice: as its tutorials write it, and as fast as it goes without compiling."""
+"""PyTorch, twice: as its tutorials write it, and as fast as it gets without compiling."""
 
 import itertools
 
@@ -50,7 +50,7 @@ class Textbook:
 
 
 class InMemory:
-    """Batches gathered from tensors by a permutation, the fused Adam, sums kept as tensors."""
+    """Batches gathered from tensors by a permutation, fused Adam, sums kept as tensors."""
 
     def __init__(self, task: Task):
         self.x = torch.from_numpy(task.flat())

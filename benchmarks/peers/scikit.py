@@ -6,7 +6,7 @@ from peers import BATCH, HIDDEN, LEARNING_RATE, Task, timed
 
 
 class Classifier:
-    """`MLPClassifier.partial_fit`: one epoch in a new order. It keeps no training accuracy."""
+    """`MLPClassifier.partial_fit`: one epoch in a new order, without training accuracy."""
 
     def __init__(self, task: Task):
         self.x, self.y = task.flat(), task.y

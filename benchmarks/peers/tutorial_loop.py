@@ -1,4 +1,4 @@
-"""The loop of the TensorFlow 2.0 tutorials: every operation is run from Python."""
+"""The loop of the TensorFlow 2.0 tutorials: Python runs every operation."""
 
 import keras
 import tensorflow as tf
@@ -7,7 +7,7 @@ from peers import BATCH, HIDDEN, LEARNING_RATE, Task, timed
 
 
 class Loop:
-    """An epoch of `GradientTape`, eagerly, on a `tf.data` set."""
+    """An epoch with `GradientTape`, eagerly, on a `tf.data` dataset."""
 
     def __init__(self, task: Task):
         def prepared(x, y):

@@ -2,9 +2,9 @@
 
     python worker.py FOLDER
 
-reads commands from standard input, one JSON list a line, `[method, peer, rows]`, and
-answers each with one line, `{"seconds": ..., "accuracy": ...}` or `{"error": ...}`. The data
-are FOLDER/data.npz.
+reads commands from standard input, one JSON list per line, `[method, peer, rows]`, and answers
+each with one line, `{"seconds": ..., "accuracy": ...}` or `{"error": ...}`. The data are in
+FOLDER/data.npz.
 """
 
 import importlib
@@ -23,8 +23,8 @@ from peers import PEERS, Task  # noqa: E402
 
 
 def main() -> None:
-    """Answers commands until there are no more."""
-    # What the frameworks print goes with their messages, not into the answers.
+    """Answers commands until the input ends."""
+    # What the frameworks print goes to standard error, not into the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

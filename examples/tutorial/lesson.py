@@ -1,4 +1,4 @@
-"""What the lessons share: options, data, and tables of what came out beside the tutorial.
+"""What the lessons share: options, data, and tables that compare results with the tutorial's.
 
 Every lesson imports this module first: it loads TensorFlow without its start-up messages.
 """
@@ -33,16 +33,16 @@ def options(doc, argv=None, *, uses_data=False, log_name=None):
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all randomness (default: 0)")
     if uses_data:
         parser.add_argument(
             "--full",
             action="store_true",
-            help="take the full data set (from the Keras cache, the system or the network) and "
-            "the tutorial's number of epochs, instead of the bundled sample and a few",
+            help="use the full data set (from the Keras cache, the system or the network) and the "
+            "tutorial's number of epochs, instead of the bundled sample and a few epochs",
         )
         parser.add_argument(
-            "--data_dir", metavar="PATH", help="take the data set from this folder or npz file"
+            "--data_dir", metavar="PATH", help="read the data set from this folder or npz file"
         )
     if log_name:
         parser.add_argument(
@@ -59,7 +59,7 @@ def options(doc, argv=None, *, uses_data=False, log_name=None):
 
 
 def load(name, chosen):
-    """Loads a data set as the options say; one line on standard error if it cannot be."""
+    """Loads a data set as the options say; if it cannot, prints one line on standard error."""
     source = "auto" if chosen.full or chosen.data_dir else "sample"
     try:
         return data.load(name, source, chosen.data_dir)
@@ -68,7 +68,7 @@ def load(name, chosen):
 
 
 def text(value):
-    """A value as it is printed: 8 digits, thousands separated, shapes in brackets."""
+    """A value as printed: 8 digits, thousands separators, shapes in brackets."""
     if value is None or isinstance(value, str | bool | np.bool_):
         return str(value)
     if np.ndim(value):
@@ -79,13 +79,13 @@ def text(value):
 
 
 def show(title, rows, learnt):
-    """Prints aligned rows, then the lesson.
+    """Prints aligned rows, then what there is to learn.
 
     Args:
       title: a line above the table.
-      rows: (quantity, here, tutorial) each; tutorial is "" where it has no figure. A
-        vector of more than four entries gets a line per entry.
-      learnt: what to take from it.
+      rows: (quantity, here, tutorial) each; tutorial is "" if it gives no figure. A vector of
+        more than four entries gets a line per entry.
+      learnt: what to take away from it.
 
     Returns:
       The measured values by quantity.
@@ -107,5 +107,5 @@ def show(title, rows, learnt):
 
 
 def show_tensorboard(chosen):
-    """Says how to look at what the lesson has written."""
+    """Says how to look at what the lesson wrote."""
     print(f"\nLook inside: tensorboard --logdir {chosen.log_dir}", flush=True)

@@ -1,4 +1,4 @@
-"""T1: MNIST as it comes. Look at shapes, types and ranges before anything else."""
+"""T1: MNIST as published. Look at shapes, types and ranges before anything else."""
 
 import lesson  # isort: skip
 import tensorflow as tf
@@ -9,7 +9,7 @@ def main(argv=None):
     options = lesson.options(__doc__, argv, uses_data=True)
     mnist = lesson.load("mnist", options)
 
-    # The lab keeps pixels as bytes; the tutorial converts them at once.
+    # The lab keeps pixels as bytes; the tutorial converts them right away.
     x = tf.cast(mnist.x_train, tf.float32)
     y = tf.convert_to_tensor(mnist.y_train, tf.int32)
 
@@ -30,7 +30,7 @@ def main(argv=None):
         "T1 MNIST",
         rows,
         """One label per image: 60,000 in the full set, where the tutorial once prints 6,000.
-        As float32 the images take four times the memory, so the lab leaves them as bytes
+        As float32, the images take four times the memory, so the lab keeps them as bytes
         until the model's first layer scales them.""",
     )
 

@@ -20,7 +20,7 @@ def descend(learning_rate, steps=20):
 
 
 def main(argv=None):
-    """Returns the range of scaled pixels, a one-hot row, and where descents end."""
+    """Returns the range of scaled pixels, a one-hot row, and where the descents end."""
     options = lesson.options(__doc__, argv, uses_data=True)
     mnist = lesson.load("mnist", options)
     x = mnist.x_train.astype("float32") / 255
@@ -39,15 +39,15 @@ def main(argv=None):
         ("labels, shape", y.shape, (60000, 10)),
         ("lr 0.016: changes of sign in 20 steps", changes, "too large: oscillates"),
         ("lr 0.001: w after 20 steps", advised[-1], "0.001 to 0.01: a good start"),
-        ("lr 0.00001: w after 20 steps", small[-1], "too small: drags"),
+        ("lr 0.00001: w after 20 steps", small[-1], "too small: crawls"),
     ]
     return lesson.show(
         "T2 Preprocessing",
         rows,
-        """The learning rates descend f(w) = 60 w^2 from w = 1. A step multiplies w by
-        1 - 120 lr: below 0 it jumps over the minimum at every step, close to 1 it hardly
-        moves. Which rates are too large depends on the curvature, here 120, and so on how
-        the inputs are scaled: one more reason to divide by 255.""",
+        """Gradient descent on f(w) = 60 w^2 from w = 1. A step multiplies w by 1 - 120 lr. If
+        this factor is below 0, w jumps over the minimum at every step; close to 1, it hardly
+        moves. Which rates are too large depends on the curvature, here 120, and therefore on
+        how the inputs are scaled: one more reason to divide by 255.""",
     )
 
 

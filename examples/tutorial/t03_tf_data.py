@@ -8,18 +8,18 @@ from mlp_lab.data.pipeline import pieces
 
 
 def memberships(dataset, epochs=2):
-    """Which samples shared a batch, per epoch: a set of frozensets."""
+    """Which samples share a batch, per epoch: a set of frozensets."""
     return [{frozenset(batch.numpy().tolist()) for batch in dataset} for _ in range(epochs)]
 
 
 def main(argv=None):
-    """Returns shapes of batches, counts of repeats, and what shuffling kept or mixed."""
+    """Returns shapes of batches, counts of repeats, and what shuffling keeps or mixes."""
     options = lesson.options(__doc__, argv, uses_data=True)
     mnist = lesson.load("mnist", options)
     x, y = mnist.x_train, mnist.y_train
 
     slices = tf.data.Dataset.from_tensor_slices((x, y))
-    # map is per sample: scale, and one-hot for the loss. Test labels would stay integers.
+    # map works per sample: scale, and one-hot for the loss. Test labels would stay integers.
     train = slices.map(lambda x, y: (tf.cast(x, tf.float32) / 255.0, tf.one_hot(y, 10)))
     x_batch, y_batch = next(iter(train.shuffle(10000, seed=0).batch(128)))
 
@@ -55,10 +55,10 @@ def main(argv=None):
     return lesson.show(
         "T3 tf.data",
         rows,
-        """The order of operations matters. After batch, shuffle moves whole batches: of ten
-        batches all ten come again in the next epoch, and the same 128 samples stay together
-        for ever. Shuffle samples first, with a buffer as long as the set. The lab's pieces
-        permute the whole set by (seed, epoch).""",
+        """The order of operations matters. After batch, shuffle moves whole batches: all ten
+        batches come again in the next epoch, and the same 128 samples stay together forever.
+        Shuffle samples first, with a buffer as long as the set. The lab's pieces permute the
+        whole set by (seed, epoch).""",
     )
 
 

@@ -1,7 +1,7 @@
 """T4: 784 -> 256 -> 128 -> 10 from raw variables, and the same as an mlp_lab model.
 
-Descends the mean squared error by hand, in file order, then gives the same initial
-weights to mlp_lab.MLP and compares what both have learned.
+Minimizes the mean squared error with a hand-written loop, in file order, then gives the same
+initial weights to mlp_lab.MLP and compares what both have learned.
 """
 
 import itertools
@@ -31,7 +31,7 @@ def forward(x, variables):  # ------------------------ the model: MLP.call
 
 
 def train_raw(variables, x, y, epochs, every=100, rate=1e-3, after_epoch=None):
-    """Descends `variables` in place; returns the last epoch's losses, at every `every`-th step."""
+    """Trains `variables` in place; returns the losses of the last epoch, every `every`-th step."""
     x = tf.reshape(tf.cast(x, tf.float32) / 255.0, [-1, 784])  # scale, flatten
     for epoch in range(epochs):  # ------------------- model.fit(x, y, epochs=epochs,
         losses = []
@@ -51,9 +51,9 @@ def train_raw(variables, x, y, epochs, every=100, rate=1e-3, after_epoch=None):
 
 
 def twin(variables, rate=1e-3):
-    """The mlp_lab model with copies of the same weights, compiled to do the same steps."""
+    """The mlp_lab model with copies of the same weights, compiled to take the same steps."""
     model = mlp_lab.MLP(hidden_units=(256, 128), input_scale=1 / 255)
-    model(np.zeros((1, 28, 28), "uint8"))  # variables are made at the first call
+    model(np.zeros((1, 28, 28), "uint8"))  # variables are created at the first call
     model.set_weights([variable.numpy() for variable in variables])
     descent = mlp_lab.optimizers.GradientDescent(rate)
     accuracy = mlp_lab.metrics.Accuracy()
@@ -68,7 +68,7 @@ def greatest_difference(variables, model):
 
 
 def rebound(x):
-    """The gradient by w after `w = w - lr * g` has made a plain tensor of the variable."""
+    """The gradient of w after `w = w - lr * g` has turned the variable into a plain tensor."""
     w = tf.Variable(2.0)
     for _ in range(2):
         with tf.GradientTape() as tape:
@@ -105,10 +105,10 @@ def main(argv=None):
         "T4 Raw variables",
         rows,
         """The model does what the hand-written loop does: equal weights after equal steps.
-        Update in place with assign_sub; w = w - lr * g makes a plain tensor of the variable,
-        which the next tape does not watch. Weights that start too large make the loss
-        overflow: NaN. And the comment mean(sum((y - out)^2)) is not this loss, which is the
-        mean over all entries, a tenth of it.""",
+        Update in place with assign_sub; w = w - lr * g turns the variable into a plain tensor,
+        which the next tape does not watch. If the initial weights are too large, the loss
+        overflows: NaN. And the comment mean(sum((y - out)^2)) does not describe this loss,
+        which is the mean over all entries, a tenth of that.""",
     )
 
 

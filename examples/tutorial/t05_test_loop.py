@@ -1,6 +1,6 @@
 """T5: the network of T4, tested after every epoch, from raw variables and as a model.
 
-After an epoch: forward the test images, softmax, arg-max along axis 1, compare with the
+After an epoch: pass the test images forward, softmax, arg-max along axis 1, compare with the
 integer labels; accuracy = correct / total.
 """
 
@@ -14,7 +14,7 @@ from mlp_lab.data.pipeline import one_hot
 
 
 def accuracy(variables, x, y):
-    """correct / total, counted by hand."""
+    """correct / total, counted without a metric class."""
     out = forward(tf.reshape(tf.cast(x, tf.float32) / 255.0, [-1, 784]), variables)
     probabilities = tf.nn.softmax(out, axis=1)  # tf.softmax does not exist
     predictions = tf.argmax(probabilities, axis=1, output_type=tf.int32)
@@ -23,7 +23,7 @@ def accuracy(variables, x, y):
 
 
 def main(argv=None):
-    """Returns the accuracies after the epochs, by hand and from the model, and the losses."""
+    """Returns the accuracies after the epochs, of the loop and of the model, and the losses."""
     options = lesson.options(__doc__, argv, uses_data=True, log_name="t05_test_loop")
     mnist = lesson.load("mnist", options)
     x, y, x_test = mnist.x_train, one_hot(mnist.y_train, 10), mnist.x_test
@@ -63,10 +63,10 @@ def main(argv=None):
     measured = lesson.show(
         "T5 A test loop",
         rows,
-        """The accuracy belongs to 50 epochs: after 10 it is still near 0.54. Softmax changes
-        no arg-max, but only after it are the outputs probabilities; before it they are
-        logits. Metrics of the model count the same correct over total. The losses printed
-        are those of single batches and noisy; the epoch's mean is another curve.""",
+        """The accuracy belongs to 50 epochs: after 10 it is still near 0.54. Softmax does not
+        change the arg-max, but it turns logits into probabilities. The model's metric counts
+        the same correct over total. The printed losses are those of single batches, and noisy;
+        the mean over the epoch is another curve.""",
     )
     lesson.show_tensorboard(options)
     return measured

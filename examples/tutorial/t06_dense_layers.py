@@ -41,8 +41,8 @@ def main(argv=None):
     return lesson.show(
         "T6 Dense layers",
         rows,
-        """A layer learns its input's size at the first call, and makes its variables then.
-        The bias has one entry per unit, [512], whatever the batch. A layer from d to n
+        """A layer learns the size of its input at the first call, and creates its variables
+        then. The bias has one entry per unit, [512], whatever the batch. A layer from d to n
         units has d * n + n parameters.""",
     )
 

@@ -1,4 +1,4 @@
-"""T7: what the last layer's outputs are mapped to: sigmoid, softmax, tanh, relu, leaky_relu."""
+"""T7: what maps the outputs of the last layer: sigmoid, softmax, tanh, relu, leaky_relu."""
 
 import lesson  # isort: skip
 import numpy as np
@@ -33,7 +33,7 @@ def slope(function, x):
 
 
 def main(argv=None):
-    """Returns the outputs of the five functions and the two slopes below 0."""
+    """Returns the outputs of the five functions and two slopes below 0."""
     lesson.options(__doc__, argv)
     wide, unit = np.linspace(-6, 6, 10, dtype="f"), np.linspace(-1, 1, 10, dtype="f")
     softmax = activations.softmax(numbers(LOGITS, "float32")[None], axis=1)[0].numpy()
@@ -52,9 +52,9 @@ def main(argv=None):
     return lesson.show(
         "T7 Output mappings",
         rows,
-        """Softmax sharpens: the strong get stronger, and all sum to 1. The slope of relu is 0
-        below 0, so that a unit which is negative for every sample gets no gradient and is
-        dead; leaky_relu, max(0, x) + leak * min(0, x), keeps it alive.""",
+        """Softmax sharpens: the strong get stronger, and all sum to 1. Below 0 the slope of relu
+        is 0, so a unit that is negative for every sample gets no gradient and is dead;
+        leaky_relu, max(0, x) + leak * min(0, x), keeps it alive.""",
     )
 
 

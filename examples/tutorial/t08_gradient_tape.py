@@ -1,4 +1,4 @@
-"""T8: tf.GradientTape: what it watches, how often it answers, and what None means."""
+"""T8: tf.GradientTape: what it watches, how often it can be asked, and what None means."""
 
 import lesson  # isort: skip
 import tensorflow as tf
@@ -8,8 +8,8 @@ def main(argv=None):
     """Returns the gradients that the tape gives in each of its modes."""
     lesson.options(__doc__, argv)
     x = tf.constant(2.0)
-    w = tf.Variable(1.0)  # watched because it is trainable
-    plain = tf.constant(1.0)  # not watched unless asked for
+    w = tf.Variable(1.0)  # watched, because it is trainable
+    plain = tf.constant(1.0)  # not watched unless you ask
     other = tf.Variable(3.0)  # the target does not depend on it
 
     with tf.GradientTape() as tape:
@@ -35,7 +35,7 @@ def main(argv=None):
     twice = [float(tape.gradient(target, w)) for target in (y, z)]
     none = tape.gradient(y, other)  # unconnected_gradients="none"
     zero = tape.gradient(y, other, unconnected_gradients="zero")
-    del tape  # a persistent tape keeps its tensors until it is gone
+    del tape  # a persistent tape keeps its tensors until it is deleted
 
     with tf.GradientTape() as tape:
         y = x * w
@@ -59,9 +59,9 @@ def main(argv=None):
     return lesson.show(
         "T8 GradientTape",
         rows,
-        """None is not 0: it says that the tape saw no way from the source to the target. Most
-        often the source is a plain tensor nobody watched, such as a variable that was
-        replaced by w = w - lr * g.""",
+        """None is not 0: it says that the tape saw no path from the source to the target. Most
+        often the source is a plain tensor that is not watched, such as what was a variable
+        before w = w - lr * g.""",
     )
 
 

@@ -7,7 +7,7 @@ from mlp_lab import activations, losses
 
 
 def main(argv=None):
-    """Returns the three forms' values and the gradients' shapes and sums."""
+    """Returns the values of the three forms and the shapes and norms of gradients."""
     lesson.options(__doc__, argv)
     y = tf.one_hot([1, 2, 3, 0, 2], 4)
     out = tf.random.normal([5, 4])
@@ -20,7 +20,7 @@ def main(argv=None):
         loss = losses.MeanSquaredError()(targets, probabilities)
     dw, db = tape.gradient(loss, [w, b])
 
-    # Sure and wrong: the gradient by the logits of one sample, [0, 8] for class 0.
+    # Sure and wrong: the gradient with respect to the logits [0, 8] of one sample of class 0.
     logits, truth = tf.constant([[0.0, 8.0]]), tf.constant([[1.0, 0.0]])
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(logits)
@@ -49,10 +49,10 @@ def main(argv=None):
     return lesson.show(
         "T9 Mean squared error",
         rows,
-        """The three forms are one number. The mean of sums is another, greater by the number
-        of classes: here 4 times, with ten classes 10 times. MSE suits regression; behind
-        softmax its gradient vanishes just where the network is sure and wrong, where that of
-        the cross-entropy is greatest.""",
+        """The three forms give the same number. The mean of sums gives another one, larger by the
+        number of classes: here 4 times, with ten classes 10 times. MSE suits regression; after
+        a softmax its gradient vanishes just where the network is sure and wrong, which is where
+        that of the cross-entropy is largest.""",
     )
 
 

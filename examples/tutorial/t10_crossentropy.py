@@ -1,4 +1,4 @@
-"""T10: cross-entropy by cases, why it wants logits, and its gradient in closed form."""
+"""T10: cross-entropy case by case, why it takes logits, and its gradient in closed form."""
 
 import lesson  # isort: skip
 import numpy as np
@@ -8,7 +8,7 @@ from mlp_lab import activations, losses
 
 
 def main(argv=None):
-    """Returns the values of the cases and how far tape and closed form differ."""
+    """Returns the values of the cases and the difference between tape and closed form."""
     lesson.options(__doc__, argv)
 
     def categorical(y, p):
@@ -59,10 +59,10 @@ def main(argv=None):
     return lesson.show(
         "T10 Cross-entropy",
         rows,
-        """The logarithm is natural: 1.3862944 is ln 4, in base 2 it would be 2. The binary and
-        the categorical value of [1, 0] against [0.1, 0.9] are equal by accident; they are two
-        functions. Give the loss logits, from_logits=True: softmax first rounds small
-        probabilities to 0, and the logarithm of 0 is infinite.""",
+        """The logarithm is natural: 1.3862944 is ln 4; in base 2 it would be 2. The binary and
+        the categorical value of [1, 0] against [0.1, 0.9] are equal by coincidence; they are
+        two functions. Give the loss logits, with from_logits=True: if softmax comes first, it
+        rounds small probabilities to 0, and the logarithm of 0 is infinite.""",
     )
 
 

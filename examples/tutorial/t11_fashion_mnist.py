@@ -15,7 +15,7 @@ def main(argv=None):
     labels = fashion.y_train
     x, y = fashion.x_train[:128], labels[:128]
 
-    # Pictures are drawn while a model trains; one batch of a linear model is enough.
+    # Pictures are drawn while a model trains; one batch and a linear model are enough.
     model = mlp_lab.MLP(hidden_units=(), input_scale=1 / 255)
     model.compile("sgd", mlp_lab.losses.SparseCategoricalCrossentropy(from_logits=True))
     first_ten = Pictures(
@@ -34,9 +34,9 @@ def main(argv=None):
     measured = lesson.show(
         "T11 Fashion-MNIST",
         rows,
-        """The set has MNIST's shape and is harder: shirts, pullovers and coats are alike in
+        """The set has MNIST's shape but is harder: shirts, pullovers and coats look alike in
         28 x 28 pixels. The first ten images with their names are in TensorBoard, tab Images.
-        The first labels tell that the files are in the published order.""",
+        The first labels show that the files are in the published order.""",
     )
     lesson.show_tensorboard(options)
     return measured

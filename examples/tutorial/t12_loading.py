@@ -7,7 +7,7 @@ from mlp_lab.data.pipeline import one_hot, pieces
 
 
 def main(argv=None):
-    """Returns the shapes and types of first batches, by tf.data and by the lab."""
+    """Returns the shapes and types of the first batches, from tf.data and from the lab."""
     options = lesson.options(__doc__, argv, uses_data=True)
     fashion = lesson.load("fashion_mnist", options)
     rows_in_set = len(fashion.x_train)
@@ -41,9 +41,9 @@ def main(argv=None):
     return lesson.show(
         "T12 Loading",
         rows,
-        """Training labels are one-hot for the loss, test labels stay integers and are compared
-        with the arg-max. Take one batch and look at its shapes before training. The last
-        batch is smaller: an epoch's mean has to weigh it by its size.""",
+        """Training labels are one-hot for the loss; test labels stay integers and are compared
+        with the arg-max. Take one batch and look at its shapes before training. The last batch
+        is smaller: the mean over an epoch must weight it by its size.""",
     )
 
 

@@ -9,7 +9,7 @@ import mlp_lab
 def main(argv=None):
     """Returns the parameters per layer and in total, and the outputs' shape."""
     lesson.options(__doc__, argv)
-    model = mlp_lab.MLP()  # these sizes are its default; relu, none on the last layer
+    model = mlp_lab.MLP()  # its default sizes; relu, none on the last layer
     outputs = model(np.zeros((128, 28, 28), "uint8"))
     model.summary()
     layers = [*model.hidden, model.outputs_layer]
@@ -29,7 +29,7 @@ def main(argv=None):
         "T13 Five layers",
         rows,
         """Four fifths of the parameters are in the first layer, which sees every pixel. The
-        last layer has no activation: it puts out logits, and the loss is told so.""",
+        last layer has no activation: its outputs are logits, and the loss is told so.""",
     )
 
 

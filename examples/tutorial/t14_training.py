@@ -1,4 +1,4 @@
-"""T14: train the five-layer network by Adam on cross-entropy, with the MSE beside it."""
+"""T14: train the five-layer network with Adam on cross-entropy, and log the MSE beside it."""
 
 import lesson  # isort: skip
 import keras
@@ -21,8 +21,8 @@ def main(argv=None):
     model.shuffle_seed = options.seed
     model.compile(
         keras.optimizers.Adam(learning_rate=1e-3),  # lr= is an error in Keras 3
-        losses.CategoricalCrossentropy(from_logits=True),  # the gradient is taken of this
-        metrics=[metrics.Accuracy(), metrics.MeanSquaredError()],  # this is only looked at
+        losses.CategoricalCrossentropy(from_logits=True),  # this is minimized
+        metrics=[metrics.Accuracy(), metrics.MeanSquaredError()],  # this is only logged
     )
     history = model.fit(
         fashion.x_train, one_hot(fashion.y_train, 10), batch_size=128, epochs=epochs,
@@ -49,8 +49,8 @@ def main(argv=None):
         "T14 Training and testing",
         rows,
         """The MSE of the logits grows while the cross-entropy falls: confident logits are far
-        from 0 and 1. It measures confidence, not error. The tutorial prints the last batch's
-        losses, which are noisy; here they are means over the epoch. After 20 epochs the test
+        from 0 and 1. It measures confidence, not error. The tutorial prints the losses of the
+        last batch, which are noisy; here they are means over the epoch. After 20 epochs the test
         cross-entropy is about twice the training one: the network overfits.""",
     )
     lesson.show_tensorboard(options)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mlp_lab.data.rows import Rows
+from mlp_lab.display import Displayed, Row, megabytes, shortened
 
 
 def content_sha256(array: np.ndarray) -> str:
@@ -55,8 +56,8 @@ class Origin:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Displayed):
     """Images and labels, ready for a pipeline. The arrays are read-only, or `Rows` of files.
 
     Attributes:
@@ -70,10 +71,10 @@ class Dataset:
     """
 
     name: str
-    x_train: np.ndarray | Rows = field(repr=False)
-    y_train: np.ndarray | Rows = field(repr=False)
-    x_test: np.ndarray | Rows = field(repr=False)
-    y_test: np.ndarray | Rows = field(repr=False)
+    x_train: np.ndarray | Rows
+    y_train: np.ndarray | Rows
+    x_test: np.ndarray | Rows
+    y_test: np.ndarray | Rows
     class_names: tuple[str, ...]
     origin: Origin
 
@@ -90,3 +91,16 @@ class Dataset:
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    def _display(self) -> tuple[str, list[Row]]:
+        rows: list[Row] = []
+        for name in ("x_train", "y_train", "x_test", "y_test"):
+            array = getattr(self, name)
+            files = f" in {array.files.names}" if isinstance(array, Rows) else ""
+            rows.append((name, array, megabytes(array.nbytes) + files))
+        return self.name, [
+            *rows,
+            ("class_names", shortened(self.class_names)),
+            ("origin", self.origin.kind, self.origin.location),
+            ("published", self.origin.published),
+        ]

@@ -18,6 +18,7 @@ from mlp_lab.data.faults import DataFault
 from mlp_lab.data.idx import read_idx_header
 from mlp_lab.data.npz import HEADER_BYTES, read_npy_header
 from mlp_lab.data.streams import open_regular, read_up_to, unreadable
+from mlp_lab.display import Displayed, Row, megabytes, short_form, shortened
 
 MEMORY_MB = 1024
 """Default for how many MB (of 10^6 bytes) of rows from files are in memory at once."""
@@ -76,6 +77,12 @@ class RowFiles:
     def __len__(self) -> int:
         return self._starts[-1]
 
+    @property
+    def names(self) -> str:
+        """The files' names without their folders, on one line and shortened if there are many."""
+        names = [segment.path.name for segment in self._segments]
+        return names[0] if len(names) == 1 else f"files, {shortened(names)}"
+
     def read_into(self, out: np.ndarray, start: int) -> None:
         """Fills `out`, uint8 [n, row_bytes], with the rows from `start` on.
 
@@ -123,7 +130,7 @@ class RowFiles:
                 view, place = view[count:], place + count
 
 
-class Rows:
+class Rows(Displayed):
     """An array [n, ...] whose rows are in files.
 
     `fit`, `evaluate` and `predict` of `mlp_lab.Model` accept it in place of an array. At any
@@ -228,6 +235,9 @@ class Rows:
     def astype(self, dtype: Any) -> Rows:
         """The same rows in another type."""
         return self.mapped(lambda values: values.astype(dtype, copy=False))
+
+    def _display(self) -> tuple[str, list[Row]]:
+        return f"{short_form(self)}, {megabytes(self.nbytes)} in {self.files.names}", []
 
     def _like(self, **changes: Any) -> Rows:
         options: dict[str, Any] = {"start": self.start, "stop": self.stop, "then": self._then}

@@ -1,5 +1,6 @@
 """One real training step, as observers get it."""
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Mapping
@@ -7,10 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from mlp_lab.display import Displayed, Row, shortened
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Step:
+# Values of all weights up to which `repr` computes the updates.
+_FEW = 2**20
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Step(Displayed):
     """The values of one training step, as NumPy arrays: those of the step itself, not copies.
+
+    Printed, it shows shapes and norms, not the values.
 
     Attributes:
       number: updates made before this step, the optimizer's `iterations` when it started; the
@@ -53,3 +61,23 @@ class Step:
     def updates(self) -> Mapping[str, np.ndarray]:
         """What the optimizer added to each weight with a gradient, new - old, by name."""
         return {name: self.new_weights[name] - self.weights[name] for name in self.gradients}
+
+    def _display(self) -> tuple[str, list[Row]]:
+        rows: list[Row] = [("loss", self.loss), ("learning_rate", self.learning_rate)]
+        if self.spread == self.spread:  # not NaN
+            rows.append(("spread", self.spread))
+        rows += [(name, getattr(self, name)) for name in ("metrics", "data", "labels", "outputs")]
+        if self.sample_weight is not None:
+            rows.append(("sample_weight", self.sample_weight))
+        rows += [("weights", self.weights), ("gradients", self.gradients), self._change()]
+        layers: Any = self.layers
+        if isinstance(layers, Mapping):
+            layers = shortened([type(layer).__name__ for layer in layers.values()])
+        return str(self.number), [*rows, ("activations", self.activations), ("layers", layers)]
+
+    def _change(self) -> Row:
+        """The updates, or the new weights where the updates take long or do not exist."""
+        with contextlib.suppress(Exception):
+            if sum(gradient.size for gradient in self.gradients.values()) <= _FEW:
+                return "updates", self.updates
+        return "new_weights", self.new_weights

@@ -1,4 +1,4 @@
-"""Models: the explicit step, the base to subclass, the multilayer perceptron, loading."""
+"""Models: the explicit training step, the base class, the multilayer perceptron, loading."""
 
 from mlp_lab.models.glass_box import GlassBox
 from mlp_lab.models.load_model import load_model

@@ -8,27 +8,26 @@ from mlp_lab.engine.sharing import Sharing
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
-        f"mlp_lab: Keras runs on {keras.backend.backend()}, but the training step is TensorFlow's "
-        "GradientTape; set KERAS_BACKEND=tensorflow before Keras is imported"
+        f"mlp_lab: Keras uses {keras.backend.backend()}, but the training step needs TensorFlow's "
+        "GradientTape; set KERAS_BACKEND=tensorflow before importing Keras"
     )
 
 
 class GlassBox(Sharing, Fused):
-    """Gives a Keras model the explicit training step.
+    """Gives a Keras model an explicit training step.
 
-    A mix-in: it goes before the Keras class, as in
-    `class Net(GlassBox, keras.Sequential)`. What one step does is `train_step` below, all
-    of it; `fit` and callbacks are used as in Keras (`Fused` runs many steps per call).
-    It computes the same as Keras' hidden step, and like it respects sample weights,
-    losses added by layers (regularizers, `add_loss`), the loss scale of
-    mixed_float16, and the batch size when losses are averaged over an epoch.
+    A mix-in: list it before the Keras class, as in `class Net(GlassBox, keras.Sequential)`.
+    `train_step` below is the whole step; use `fit` and callbacks as in Keras (`Fused` runs
+    many steps per call). It computes the same as Keras' hidden step: it respects sample
+    weights, losses added by layers (regularizers, `add_loss`), the loss scale of
+    mixed_float16, and the batch size when averaging losses over an epoch.
     """
 
     def train_step(self, data):
-        """One step of training on one batch.
+        """Trains on one batch.
 
         Args:
-          data: x, (x, y) or (x, y, sample_weight), as `fit` takes them.
+          data: x, (x, y) or (x, y, sample_weight), as for `fit`.
 
         Returns:
           Metric results since the epoch began, by name.
@@ -54,23 +53,23 @@ class GlassBox(Sharing, Fused):
     def transform_gradients(self, gradients):
         """Changes the gradients between the tape and the optimizer; override it.
 
-        The place for clipping, noise or surgery. The default changes nothing.
+        For gradient clipping, noise or other changes. The default changes nothing.
 
         Args:
           gradients: d loss / d weight for each of `self.trainable_weights`, in that
-            order and of the weights' shapes; None where the loss does not depend on
-            the weight. The loss scale of mixed_float16 is already taken out; where it
-            made a gradient overflow, the step is skipped whatever is returned. Under a
-            `tf.distribute` strategy they are those of the global batch, summed over all
-            replicas, and equal on each; what is returned has to be equal too.
+            order and with the weights' shapes; None if the loss does not depend on the
+            weight. The loss scale of mixed_float16 is already removed; if it made a
+            gradient overflow, the step is skipped whatever is returned. Under a
+            `tf.distribute` strategy they are the gradients of the global batch, summed
+            over all replicas and equal on each; the returned ones must be equal too.
 
         Returns:
-          As many gradients, in the same order.
+          The same number of gradients, in the same order.
         """
         return gradients
 
     def test_step(self, data):
-        """One step of evaluation on one batch: the loss and metrics, no tape.
+        """Evaluates one batch: the loss and metrics, no tape.
 
         Args:
           data: as for `train_step`.
@@ -86,7 +85,7 @@ class GlassBox(Sharing, Fused):
 
 
 def _times(gradients, factor):
-    """Each gradient times a factor; a factor of exactly 1.0 adds nothing to the graph."""
+    """Each gradient times a factor; a constant factor of 1.0 adds no operation."""
     if isinstance(factor, float) and factor == 1.0:
         return gradients
     return [None if g is None else tf.math.scalar_mul(factor, g) for g in gradients]
@@ -95,8 +94,8 @@ def _times(gradients, factor):
 def _or_nan(scale, scaled_gradients):
     """The loss scale, or NaN if a gradient overflowed under it.
 
-    The optimizer lowers the scale and skips the step when it is given a gradient that
-    is not finite, and must learn of one that `transform_gradients` made finite.
+    The optimizer lowers the scale and skips the step when a gradient is not finite. It must
+    also do so when `transform_gradients` made that gradient finite.
     """
     if isinstance(scale, float):
         return scale

@@ -1,10 +1,10 @@
-"""Loading what a run saved."""
+"""Loading saved models."""
 
 import os
 
 import keras
 
-# Imported for their registrations: a saved model names these classes.
+# Imported to register their classes with Keras: saved models refer to them by name.
 from mlp_lab import (  # noqa: F401
     activations,
     layers,
@@ -16,18 +16,18 @@ from mlp_lab import (  # noqa: F401
 
 
 def load_model(path: str | os.PathLike) -> keras.Model:
-    """Loads a saved model with its compiled loss, metrics, optimizer and its state.
+    """Loads a saved model with its loss, metrics, optimizer and optimizer state.
 
-    `keras.saving.load_model` in safe mode, with all classes of the lab at hand. A
-    model, loss or metric of your own is found if its class is decorated with
-    `keras.saving.register_keras_serializable()` and its module was imported.
+    `keras.saving.load_model` in safe mode, with all classes of the lab registered. Your
+    own model, loss or metric is found if its class is decorated with
+    `keras.saving.register_keras_serializable()` and its module has been imported.
 
     Args:
       path: a `model.keras` file.
 
     Raises:
       TypeError: a class in it is not registered.
-      ValueError: not a file that Keras saved, or one that holds code.
+      ValueError: Keras did not save the file, or it contains code.
     """
     try:
         return keras.saving.load_model(os.fspath(path), safe_mode=True)

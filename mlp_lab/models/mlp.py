@@ -9,9 +9,9 @@ from mlp_lab.models.model import Model
 
 @keras.saving.register_keras_serializable("mlp_lab")
 class MLP(Model):
-    """Scaling, flattening, hidden Dense layers, then one Dense layer of outputs.
+    """Scaling, flattening, hidden Dense layers, then a Dense output layer.
 
-    x [batch, ...] of any number type -> outputs [batch, num_classes]:
+    x [batch, ...] of any numeric type -> outputs [batch, num_classes]:
     h_0 = flatten(x * input_scale); h_k = dropout(activation(h_{k-1} @ W_k + b_k));
     outputs = output_activation(h_n @ W + b).
 
@@ -19,21 +19,21 @@ class MLP(Model):
     200,960 + 32,896 + 8,256 + 2,080 + 330 = 244,522 parameters.
 
     Args:
-      hidden_units: outputs of each hidden layer, in order; (256, 128) makes two
-        hidden layers, () none (a linear classifier).
+      hidden_units: number of outputs of each hidden layer, in order; (256, 128) makes
+        two hidden layers, () none (a linear classifier).
       num_classes: number of outputs, at least 1.
-      activation: of the hidden layers (see `mlp_lab.activations.get`).
-      output_activation: of the last layer; None gives logits.
-      dropout: share of each hidden layer's outputs set to 0 in training, in [0, 1).
-      use_bias: whether the Dense layers add a bias.
-      kernel_initializer: of every Dense layer (see `mlp_lab.initializers.get`).
-      bias_initializer: of every Dense layer.
-      kernel_regularizer: of every Dense layer; any Keras regularizer or its name.
-      bias_regularizer: of every Dense layer.
-      input_scale: factor on the inputs; 1/255 maps 8-bit pixels to [0, 1].
+      activation: for the hidden layers (see `mlp_lab.activations.get`).
+      output_activation: for the output layer; None gives logits.
+      dropout: share of each hidden layer's outputs set to 0 during training, in [0, 1).
+      use_bias: whether Dense layers add a bias.
+      kernel_initializer: for every Dense layer (see `mlp_lab.initializers.get`).
+      bias_initializer: for every Dense layer.
+      kernel_regularizer: for every Dense layer; any Keras regularizer or its name.
+      bias_regularizer: for every Dense layer.
+      input_scale: factor for the inputs; 1/255 maps 8-bit pixels to [0, 1].
 
     Raises:
-      ValueError: an argument out of its range.
+      ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class MLP(Model):
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         self.input_scale = input_scale
 
-        # The layers compute in the model's precision, also where it is not the default one.
+        # The layers compute in the model's precision, even if it is not the default.
         dtype = self.dtype_policy
         self.scale = keras.layers.Rescaling(input_scale, name="scale", dtype=dtype)
         self.flatten = keras.layers.Flatten(name="flatten", dtype=dtype)

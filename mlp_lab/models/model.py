@@ -1,4 +1,4 @@
-"""The base of all models of the lab."""
+"""The base class of the lab's models."""
 
 import keras
 
@@ -7,15 +7,15 @@ from mlp_lab.models.glass_box import GlassBox
 
 @keras.saving.register_keras_serializable("mlp_lab")
 class Model(GlassBox, keras.Model):
-    """A `keras.Model` whose training step is explicit: subclass it for a new model.
+    """A `keras.Model` with an explicit training step: subclass it for a new model.
 
-    Make layers in `__init__`, connect them in `call`; everything else is done.
-    Override `transform_gradients` to change gradients, `train_step` (a screen long,
-    in `GlassBox`) for another step altogether.
+    Create layers in `__init__` and connect them in `call`; the rest is done for you.
+    Override `transform_gradients` to change the gradients, or `train_step` (in `GlassBox`,
+    it fits on a screen) for a different step.
 
-    To be loaded again, a subclass is decorated with
-    `keras.saving.register_keras_serializable()`; arguments of `__init__` that are not
-    plain values (numbers, texts, lists) need a `get_config` that returns them.
+    To load a saved model, decorate its class with
+    `keras.saving.register_keras_serializable()`. If arguments of `__init__` are not plain
+    values (numbers, strings, lists), write a `get_config` that returns them.
 
     Example:
 
@@ -31,14 +31,14 @@ class Model(GlassBox, keras.Model):
 
     def __new__(cls, *args, **kwargs):
         # keras.Model drops the arguments here, and Keras' automatic get_config would then
-        # save the defaults in place of what was given: another model, without a word.
+        # save the defaults instead of the given values: silently a different model.
         return keras.Layer.__new__(cls, *args, **kwargs)
 
     def __init__(self, *args, **kwargs):
         if args or {"inputs", "outputs"} & kwargs.keys():
-            # Keras would make this class, and with it every subclass, a functional one.
+            # Keras would turn this class, and with it every subclass, into a functional model.
             raise TypeError(
-                f"{type(self).__name__}: expected no inputs and outputs; make layers in __init__ "
+                f"{type(self).__name__}: expected no inputs and outputs; create layers in __init__ "
                 "and connect them in call, or write `class Net(mlp_lab.GlassBox, keras.Model): "
                 "pass` and call Net(inputs, outputs)"
             )

@@ -1,13 +1,13 @@
-"""The names that stand for the lab's parts, and the user's own beside them.
+"""Names of the lab's parts, and of the user's own.
 
-A part is given as text: a registered name or `module:Class`, with arguments in
-parentheses where they differ from the defaults, as in a Python call:
+A part is given as text: a registered name or `module:Class`, with arguments that differ from
+the defaults in parentheses, as in a Python call:
 
     adam
     adam(beta_1=0.8, clipnorm=1.0)
     examples.focal_loss:FocalLoss(gamma=2.0)
 
-Reading such a text needs no TensorFlow; only `locate` imports what it names.
+Reading such a text does not need TensorFlow; only `locate` imports what it names.
 """
 
 import ast
@@ -20,8 +20,8 @@ from typing import Any
 
 from mlp_lab.errors import InputError, near_miss
 
-# Registered names by option. Keras' optimizers are listed, not asked for, so that
-# a wrong name is found without importing Keras; a test compares the list.
+# Keras' optimizers are listed here so that a wrong name is found without importing Keras; a
+# test compares the list with Keras.
 _KERAS_OPTIMIZERS = {
     "adadelta": "Adadelta",
     "adafactor": "Adafactor",
@@ -79,7 +79,7 @@ _PART = re.compile(r"\s*(?P<target>[\w.]+(?::\w+)?)\s*(?:\((?P<arguments>.*)\)\s
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """A part as the user named it: where its class is, and arguments for it."""
+    """A part as the user named it: where its class is, and its arguments."""
 
     option: str
     text: str
@@ -91,12 +91,12 @@ def parse(option: str, text: str) -> Part:
     """Reads a part's text.
 
     Args:
-      option: one of `REGISTERED`'s keys; also the name used in errors.
-      text: `name`, `module:Class`, or either with `(argument=value, ...)`, the
-        values Python literals.
+      option: one of the keys of `REGISTERED`; also the name used in errors.
+      text: `name`, `module:Class`, or either with `(argument=value, ...)`, where values are
+        Python literals.
 
     Raises:
-      InputError: the text is none of these or the name is not registered.
+      InputError: the text has another form, or the name is not registered.
     """
     match = _PART.fullmatch(text)
     if match is None:
@@ -120,7 +120,7 @@ def _arguments(option: str, text: str, source: str) -> dict[str, Any]:
             raise ValueError("arguments need names")
         return {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
-        # Of the last three: a list as a key; nested deeper than Python reads.
+        # The last three: a list as a key; nesting deeper than Python reads.
         raise InputError(
             option,
             f"cannot read the arguments in {text!r} ({str(error) or 'nested too deep'}); write "
@@ -137,7 +137,7 @@ def _allowed(option: str) -> str:
 
 
 def split(text: str) -> list[str]:
-    """Splits a comma-separated list of parts, minding brackets and quotes.
+    """Splits a comma-separated list of parts, but not inside brackets and quotes.
 
     >>> split("accuracy, examples.topk:TopK(k=3, name='top,3')")
     ['accuracy', "examples.topk:TopK(k=3, name='top,3')"]
@@ -172,7 +172,7 @@ def locate(part: Part) -> Any:
         raise InputError(
             part.option,
             f"cannot import {module_name!r} ({type(error).__name__}: {error}); {part.text!r} needs "
-            "a module that Python finds from the current folder or among installed packages",
+            "a module in the current folder or an installed package",
         ) from error
     if not hasattr(module, attribute):
         public = [name for name in vars(module) if not name.startswith("_")]
@@ -189,12 +189,12 @@ def create(part: Part, kind: type, what: str, offered: Mapping[str, Any]) -> Any
     Args:
       part: what `parse` returned.
       kind: the base class that the part's class must have.
-      what: that base class in words, for the error ("a keras.losses.Loss").
-      offered: arguments passed where the class' `__init__` has one of that name
-        and the part itself does not give it.
+      what: the base class in words, for the error ("a keras.losses.Loss").
+      offered: arguments that are passed if the class' `__init__` has one of that name and
+        the part itself does not give it.
 
     Raises:
-      InputError: not such a class, or it refuses its arguments.
+      InputError: it is not such a class, or it refuses its arguments.
     """
     cls = locate(part)
     if not (inspect.isclass(cls) and issubclass(cls, kind)):
@@ -212,7 +212,7 @@ def create(part: Part, kind: type, what: str, offered: Mapping[str, Any]) -> Any
 
 
 def accepts(cls: Callable) -> list[str]:
-    """Names of the arguments that a class' `__init__` lists, without *args and **kwargs."""
+    """Names of the arguments in a class' `__init__`, without *args and **kwargs."""
     parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return [p.name for p in parameters if p.kind in named]

@@ -1,4 +1,4 @@
-"""Pictures: what TensorBoard shows of a model beside its numbers, one per file."""
+"""Pictures: what TensorBoard shows of a model besides its numbers, one per file."""
 
 from mlp_lab.pictures.base import Picture, View
 from mlp_lab.pictures.confusion import Confusion
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def standard() -> list[Picture]:
-    """The pictures that a run draws unless told otherwise."""
+    """The pictures that a run draws by default."""
     return [
         Graph(),
         FirstImages(),

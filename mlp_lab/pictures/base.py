@@ -1,4 +1,4 @@
-"""What a picture is made of, and what a picture is."""
+"""The base class of pictures, and the data they are drawn from."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from mlp_lab.writers import Writer
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class View:
-    """What there is to draw after an epoch.
+    """The state of a model after an epoch, and the images to show it with.
 
     Attributes:
       model: the built model.
-      images: uint8 or float [n, h, w] or [n, d], inputs as the model gets them.
+      images: uint8 or float [n, h, w] or [n, d], the model's inputs.
       labels: int [n], the true classes.
       outputs: float32 [n, classes], the model's outputs on `images`.
       class_names: one per class.
-      epoch: epochs finished, 0 before training.
-      step: `optimizer.iterations`, where the picture is written.
-      writer: what it is written with.
+      epoch: the number of finished epochs, 0 before training.
+      step: `optimizer.iterations`, the step that the picture is written at.
+      writer: writes the picture.
       folder: the writer's folder.
     """
 
@@ -41,7 +41,7 @@ class View:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """One name per output; an output without a class name is its number."""
+        """One name per output; an output without a class name is named by its number."""
         extra = range(len(self.class_names), self.outputs.shape[-1])
         return (*self.class_names, *map(str, extra))
 
@@ -54,8 +54,9 @@ class View:
     def probabilities(self) -> np.ndarray:
         """The outputs as probabilities, float64 [n, classes].
 
-        Outputs from 0 to 1, in no row all 0, are taken for probabilities; of others,
-        logits, it is the softmax. A row with outputs that are not finite becomes 0.
+        Outputs are taken for probabilities if all are between 0 and 1 and no row is all 0,
+        and otherwise for logits, which go through softmax. A row with non-finite outputs
+        becomes 0.
         """
         z = np.asarray(self.outputs, dtype=np.float64)
         z = np.where(np.isfinite(z).all(axis=-1, keepdims=True), z, np.nan)
@@ -67,7 +68,7 @@ class View:
 
     @property
     def shape(self) -> tuple[int, int] | None:
-        """Height and width of an image, for flat ones of the square; None if there is none."""
+        """Height and width of an image; None if a flat image is not a square."""
         if self.images.ndim == 3:
             return self.images.shape[1], self.images.shape[2]
         if self.images.ndim == 2 and math.isqrt(self.images.shape[1]) ** 2 == self.images.shape[1]:
@@ -77,8 +78,8 @@ class View:
     def pixels(self, which: slice | np.ndarray) -> np.ndarray | None:
         """The chosen images, uint8 [chosen, h, w], or None if they cannot be shown.
 
-        Floats are spread over 0 ... 255: from [0, 1] if they fit in it, else from the
-        smallest to the largest of all images.
+        Floats are scaled to 0 ... 255: from [0, 1] if all images are within it, otherwise
+        from the smallest value of all images to the largest.
         """
         if self.shape is None:
             return None
@@ -93,7 +94,7 @@ class View:
 
 
 class Picture:
-    """One thing to see in TensorBoard: subclass it and implement `draw`.
+    """Something to see in TensorBoard: subclass it and implement `draw`.
 
     Attributes:
       when: `"start"` before training, `"epoch"` after every epoch, `"end"` after training.
@@ -102,5 +103,5 @@ class Picture:
     when: ClassVar[str] = "epoch"
 
     def draw(self, view: View) -> None:
-        """Writes the picture with `view.writer` at `view.step`; nothing where it cannot."""
+        """Writes the picture with `view.writer` at `view.step`, or nothing if it cannot."""
         raise NotImplementedError(f"{type(self).__name__}: expected a method draw(self, view)")

@@ -1,4 +1,4 @@
-"""Watching a model's layers being called."""
+"""Watching the calls of a model's layers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import keras
 
 
 def all_layers(layer: keras.Layer) -> list[keras.Layer]:
-    """A layer and all layers within it, each once, outer before inner."""
+    """A layer and all layers inside it, each once, outer layers first."""
     found: dict[int, keras.Layer] = {}
 
     def visit(value):
@@ -17,7 +17,7 @@ def all_layers(layer: keras.Layer) -> list[keras.Layer]:
             if id(value) in found:
                 return
             found[id(value)] = value
-            # A layer that is no model has no public list of the layers it holds.
+            # Only a model has a public list of its layers.
             inner = value.layers if isinstance(value, keras.Model) else vars(value).values()
             for item in inner:
                 visit(item)
@@ -34,16 +34,17 @@ def all_layers(layer: keras.Layer) -> list[keras.Layer]:
 
 @contextlib.contextmanager
 def watched(layers: Iterable[keras.Layer], watch: Callable) -> Iterator[None]:
-    """While it is open, `watch(layer, call, args, kwargs)` stands in for each `layer.call`.
+    """While this is open, `watch(layer, call, args, kwargs)` replaces each `layer.call`.
 
-    It returns what `call(*args, **kwargs)` does. Afterwards the layers are as before.
+    `watch` returns what `call(*args, **kwargs)` returns. On exit each layer gets its own
+    `call` back.
     """
     before = []
     try:
         for layer in layers:
             before.append((layer, vars(layer).get("call")))
-            # Not setattr: Keras keeps books on what is set, and locks a built layer.
-            object.__setattr__(layer, "call", _stand_in(layer, layer.call, watch))
+            # Not setattr: Keras tracks attributes that are set, and locks built layers.
+            object.__setattr__(layer, "call", _replacement(layer, layer.call, watch))
         yield
     finally:
         for layer, call in before:
@@ -53,5 +54,5 @@ def watched(layers: Iterable[keras.Layer], watch: Callable) -> Iterator[None]:
                 object.__setattr__(layer, "call", call)
 
 
-def _stand_in(layer, call, watch):
+def _replacement(layer, call, watch):
     return lambda *args, **kwargs: watch(layer, call, args, kwargs)

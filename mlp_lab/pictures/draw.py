@@ -1,16 +1,25 @@
-"""Pixels, words and colors: the drawing that the pictures share."""
+"""Text, tiles and colors: the drawing that the pictures share."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from mlp_lab.errors import RunError
+
 WHITE, BLACK, GRAY = (255, 255, 255), (0, 0, 0), (110, 110, 110)
 RED, GREEN = (190, 30, 45), (20, 120, 50)
-TEXT, TITLE, PAD = 13, 15, 10  # sizes of letters and space, in pixels
+
+# TensorBoard's Images dashboard scales every picture to 350 pixels of the page and takes the
+# nearest pixel of the picture, which mangles letters unless the ratio is a whole number. Two
+# pixels for each one are exact on a screen with two device pixels per pixel of the page.
+WIDTH = 2 * 350
+# Sizes in pixels; on the page half of that.
+TEXT, SMALLEST, TITLE, PAD, TILE = 22, 16, 24, 12, 112
 
 Color = tuple[int, int, int]
 # Lines of text below a tile, each in its color.
@@ -19,37 +28,91 @@ Caption = Sequence[tuple[str, Color]]
 
 @functools.cache
 def font(size: int = TEXT) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """The font that comes with Pillow, letters of about `size` pixels."""
-    return ImageFont.load_default(size)
+    """The scalable font that comes with Pillow, with letters of about `size` pixels.
+
+    Raises:
+      RunError: this Pillow was built without FreeType.
+    """
+    try:
+        return ImageFont.load_default(size)
+    except ImportError as error:
+        raise RunError(
+            "pictures: expected a Pillow with FreeType, got one that was built without it; "
+            "install a wheel of pillow, or turn pictures off with --pictures_every=0"
+        ) from error
 
 
 def text_width(text: str, size: int = TEXT) -> int:
-    """Pixels from the left to the right end of a text."""
+    """Pixels from the left end of a text to its right end."""
     return int(np.ceil(font(size).getlength(text)))
 
 
 def line_height(size: int = TEXT) -> int:
     """Pixels from one line of text to the next."""
-    return round(size * 1.4)
+    return round(size * 1.3)
 
 
-def text_image(text: str, size: int = TEXT) -> Image.Image:
-    """A text in black on white, in an image as large as it is."""
+def fitting_size(texts: Iterable[str], width: int) -> int:
+    """The largest size, from `SMALLEST` to `TEXT`, at which no text is wider than `width`.
+
+    `SMALLEST` if none is.
+    """
+    texts = set(texts)
+    for size in range(TEXT, SMALLEST, -1):
+        if all(text_width(text, size) <= width for text in texts):
+            return size
+    return SMALLEST
+
+
+def whole_width(width: int) -> int:
+    """The smallest multiple of `WIDTH` that is not less than `width`."""
+    return max(1, math.ceil(width / WIDTH)) * WIDTH
+
+
+def wrapped(text: str, width: int, size: int = TITLE) -> list[str]:
+    """A text in lines of at most `width` pixels; only a longer word makes a longer line."""
+    lines: list[str] = []
+    for word in text.split():
+        if lines and text_width(f"{lines[-1]} {word}", size) <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def text_image(text: str, color: Color = BLACK, size: int = TEXT) -> Image.Image:
+    """A text on white, in an image of the text's size."""
     image = Image.new("RGB", (text_width(text, size), line_height(size)), WHITE)
-    ImageDraw.Draw(image).text((0, 0), text, fill=BLACK, font=font(size))
+    ImageDraw.Draw(image).text((0, 0), text, fill=color, font=font(size))
     return image
 
 
-def canvas(width: int, height: int) -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    """A white image and what draws on it."""
-    image = Image.new("RGB", (width, height), WHITE)
-    return image, ImageDraw.Draw(image)
+def canvas(width: int, height: int, title: str) -> tuple[Image.Image, ImageDraw.ImageDraw, int]:
+    """A white image with a title.
+
+    Args:
+      width: at least this many pixels; the image is a multiple of `WIDTH` wide.
+      height: pixels below the title.
+      title: split into lines where it is too long for one.
+
+    Returns:
+      The image, its pen, and the row at which the space below the title starts.
+    """
+    width = whole_width(width)
+    lines = wrapped(title, width - 2 * PAD)
+    width = whole_width(max([width, *(text_width(line, TITLE) + 2 * PAD for line in lines)]))
+    top = PAD + len(lines) * line_height(TITLE) + PAD
+    image = Image.new("RGB", (width, top + height), WHITE)
+    pen = ImageDraw.Draw(image)
+    for i, line in enumerate(lines):
+        pen.text((PAD, PAD + i * line_height(TITLE)), line, fill=BLACK, font=font(TITLE))
+    return image, pen, top
 
 
-def enlarge(tile: np.ndarray, side: int = 84) -> Image.Image:
-    """A tile, uint8 [h, w] or [h, w, 3], whole times as large: up to `side` pixels.
+def enlarge(tile: np.ndarray, side: int = TILE) -> Image.Image:
+    """A tile, uint8 [h, w] or [h, w, 3], enlarged by a whole factor to at most `side` pixels.
 
-    A tile of more than twice that is made smaller, to `side`.
+    A tile of more than twice that is reduced to `side`.
     """
     image = Image.fromarray(tile).convert("RGB")
     longest = max(image.size)
@@ -63,47 +126,49 @@ def enlarge(tile: np.ndarray, side: int = 84) -> Image.Image:
 def grid(
     tiles: Sequence[np.ndarray], captions: Sequence[Caption], columns: int, title: str
 ) -> np.ndarray:
-    """Tiles in rows, with words below each and a title above all; no word is cut.
+    """Tiles in rows, with a caption below each and a title above all; no word is cut.
+
+    Captions too wide for their columns are set in smaller letters, down to `SMALLEST`;
+    where that is not enough, the picture becomes wider.
 
     Args:
       tiles: uint8 [h, w] or [h, w, 3] each.
       captions: one per tile.
       columns: tiles in a row.
-      title: one line.
+      title: split into lines where it is too long for one.
 
     Returns:
       uint8 [1, height, width, 3].
     """
     images = [enlarge(tile) for tile in tiles]
-    columns = max(1, min(columns, len(images)))
+    gap = 4
     lines = [text for caption in captions for text, _ in caption]
-    width = max([image.width for image in images] + [text_width(text) for text in lines] + [0])
-    tall = max((image.height for image in images), default=0)
-    below = max((len(caption) for caption in captions), default=0) * line_height()
-    top = PAD + line_height(TITLE) + PAD
+    widths = [image.width for image in images] + [text_width(text, SMALLEST) for text in lines]
+    width = whole_width(columns * (max(widths, default=0) + gap))
+    size = fitting_size(lines, width // columns - gap)
+    tall = max((image.height for image in images), default=0) + gap
+    below = max((len(caption) for caption in captions), default=0) * line_height(size)
     rows = -(-len(images) // columns)
-    picture, pen = canvas(
-        max(PAD + columns * (width + PAD), text_width(title, TITLE) + 2 * PAD),
-        top + rows * (tall + 2 + below + PAD),
-    )
-    pen.text((PAD, PAD), title, fill=BLACK, font=font(TITLE))
+    height = rows * (tall + below + PAD)
+    picture, pen, top = canvas(width, height, title)
+    column = picture.width // columns
     for i, (image, caption) in enumerate(zip(images, captions, strict=True)):
-        x = PAD + i % columns * (width + PAD)
-        y = top + i // columns * (tall + 2 + below + PAD)
-        picture.paste(image, (x + (width - image.width) // 2, y))
+        middle = i % columns * column + column // 2
+        y = top + i // columns * (tall + below + PAD)
+        picture.paste(image, (middle - image.width // 2, y))
         for k, (text, color) in enumerate(caption):
-            left = x + (width - text_width(text)) // 2
-            pen.text((left, y + tall + 2 + k * line_height()), text, fill=color, font=font())
+            place = (middle - text_width(text, size) // 2, y + tall + k * line_height(size))
+            pen.text(place, text, fill=color, font=font(size))
     return np.asarray(picture)[None]
 
 
 def diverging(values: np.ndarray) -> np.ndarray:
-    """Colors of numbers from -1 (blue) over 0 (white) to 1 (red), uint8 [..., 3]."""
+    """Colors for numbers from -1 (blue) through 0 (white) to 1 (red), uint8 [..., 3]."""
     return _blend(values, [-1.0, -0.5, 0.0, 0.5, 1.0], _DIVERGING)
 
 
 def sequential(values: np.ndarray) -> np.ndarray:
-    """Colors of numbers from 0 (white) to 1 (dark blue), uint8 [..., 3]."""
+    """Colors for numbers from 0 (white) to 1 (dark blue), uint8 [..., 3]."""
     return _blend(values, [0.0, 0.5, 1.0], _SEQUENTIAL)
 
 

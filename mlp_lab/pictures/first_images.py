@@ -5,10 +5,10 @@ from mlp_lab.pictures.base import Picture, View
 
 
 class FirstImages(Picture):
-    """The first images, class names below: what the network gets to see.
+    """The first images with their class names: what the network sees.
 
     Args:
-      count: how many.
+      count: the number of images.
     """
 
     when = "start"

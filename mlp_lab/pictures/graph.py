@@ -13,7 +13,7 @@ from mlp_lab.pictures.base import Picture, View
 
 
 class Graph(Picture):
-    """The layers and what flows between them, for the Graphs dashboard; any model."""
+    """The layers of any model and the tensors between them, for the Graphs dashboard."""
 
     when = "start"
 
@@ -22,19 +22,19 @@ class Graph(Picture):
 
 
 def layer_graph(model: keras.Model, images) -> tf.compat.v1.GraphDef:
-    """The graph of a built model: one node per call of a layer.
+    """The graph of a built model, with one node per call of a layer.
 
-    Layers within a layer are nodes below its name, `outer/inner`. A layer called again
-    is another node, `name.2`. The images come from a node `input`, and `output` gets
-    the outputs. Two layers are connected if what the one returns reaches the other
-    through no third one, whatever operations are between.
+    A layer inside another is a node named `outer/inner`. A second call of a layer is a
+    node of its own, `name.2`. The images come from the node `input`, and the outputs go to
+    the node `output`. Two layers are connected if the outputs of one reach the other
+    without passing through a third layer; operations between them do not matter.
 
     Args:
       model: built; it is called once on symbolic images and not changed.
-      images: [n, ...], only shape and type count.
+      images: [n, ...]; only shape and dtype are used.
     """
     trace = _Trace()
-    # Autograph would convert the code of `call` again, only to be thrown away.
+    # Autograph would convert `call` again for a result that is thrown away.
     symbolic = tf.function(lambda x: trace.run(model, x), autograph=False)
     with calls.watched(calls.all_layers(model)[1:], trace.watch):
         symbolic.get_concrete_function(tf.TensorSpec([None, *images.shape[1:]], images.dtype))
@@ -42,16 +42,16 @@ def layer_graph(model: keras.Model, images) -> tf.compat.v1.GraphDef:
 
 
 class _Trace:
-    """The graph of one symbolic call while it grows."""
+    """The graph of one symbolic call, built up during the call."""
 
     def __init__(self) -> None:
         self.graph = tf.compat.v1.GraphDef()
         self.names: set[str] = set()
-        # Name of the node that returned a tensor, by the tensor's id, and the tensors
-        # themselves, so that no id is given again to another.
+        # The name of the node that returned a tensor, by the tensor's id. The tensors are
+        # kept so that Python does not reuse their ids.
         self.producers: dict[int, str] = {}
         self.kept: list[tf.Tensor] = []
-        # Layers that are being called, outermost first: [name, whether one is within it].
+        # The calls in progress, outermost first: [name, whether it has called another layer].
         self.open: list[list[Any]] = []
 
     def run(self, model, x):
@@ -77,7 +77,7 @@ class _Trace:
             _, has_inner = self.open.pop()
         if has_inner:
             return outputs
-        # A layer that returns its inputs as they are would be taken for the one before it.
+        # Without a tensor of its own, a layer that returns its inputs would be skipped.
         given = {id(tensor) for tensor in inputs}
         outputs = keras.tree.map_structure(
             lambda t: tf.identity(t) if id(t) in given else t, outputs
@@ -106,7 +106,7 @@ class _Trace:
         return free
 
     def sources(self, tensors):
-        """The nodes that tensors come from, through operations that belong to no node."""
+        """The nodes that tensors come from, traced back through operations outside layers."""
         found: dict[str, None] = {}
         seen: set[int] = set()
         waiting = list(reversed(tensors))
@@ -121,14 +121,14 @@ class _Trace:
 
 
 def _tensors(structure) -> list[tf.Tensor]:
-    """The symbolic tensors in a structure; constants made outside come from nowhere."""
+    """The symbolic tensors in a structure; eager constants have no source in the graph."""
     return [
         t for t in keras.tree.flatten(structure) if tf.is_tensor(t) and tf.is_symbolic_tensor(t)
     ]
 
 
 def _shapes(node, tensors) -> None:
-    # TensorBoard writes these along the edges, with ? for the batch.
+    # TensorBoard writes these on the edges, with ? for the batch size.
     shapes = [tensor.shape.as_proto() for tensor in tensors]
     node.attr["_output_shapes"].list.shape.extend(shapes)
 

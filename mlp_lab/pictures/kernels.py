@@ -1,4 +1,4 @@
-"""What the first layer looks for."""
+"""The patterns that the first layer looks for."""
 
 import math
 
@@ -10,17 +10,17 @@ from mlp_lab.pictures.base import Picture, View
 
 
 class Kernels(Picture):
-    """The first layer's kernel: each unit's weights, one per pixel, as an image.
+    """The first layer's kernel: the weights of each unit as an image, one weight per pixel.
 
-    Red where light pixels raise the unit, blue where they lower it, white where they
-    do not matter. Each unit has its own scale, from -m to m with m its largest
-    |weight|, which stands below it.
+    A bright pixel raises the unit's output where the image is red, lowers it where the
+    image is blue, and has no effect where it is white. Each unit has its own scale, from
+    -m to m; the caption gives m, its largest |weight|.
 
-    The kernel is the model's first weight of shape [h * w, units]; a model without one
-    has no such picture.
+    The kernel is the model's first weight of shape [h * w, units]. Nothing is drawn for a
+    model without one.
 
     Args:
-      count: how many units, the first ones.
+      count: the number of units, taken from the first.
     """
 
     def __init__(self, count: int = 64):
@@ -42,5 +42,5 @@ class Kernels(Picture):
         shown, units = len(tiles), found[0].shape[1]
         of = f"{units} units" if shown == units else f"the first {shown} of {units} units"
         title = f"epoch {view.epoch}: {found[0].path} of {of}"
-        picture = draw.grid(tiles, captions, 8, title)
+        picture = draw.grid(tiles, captions, 6, title)
         view.writer.images("pictures/kernels", picture, view.step)

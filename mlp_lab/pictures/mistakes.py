@@ -1,4 +1,4 @@
-"""The mistakes that the model is most sure of."""
+"""The mistakes that the model is most confident of."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from mlp_lab.pictures.base import Picture, View
 
 
 class Mistakes(Picture):
-    """The images with the most probable wrong predictions, most probable first.
+    """The images whose wrong predictions have the highest probabilities, highest first.
 
-    Below each its true class and, in red, what was predicted and how probable that
-    seemed. Often it is the label that is wrong.
+    The caption gives the true class and, in red, the predicted class and its probability.
+    Often it is the label that is wrong.
 
     Args:
-      count: how many.
+      count: the number of images.
     """
 
     def __init__(self, count: int = 25):
@@ -28,7 +28,8 @@ class Mistakes(Picture):
         captions = [
             [
                 (names[view.labels[i]], draw.BLACK),
-                (f"{names[predicted[i]]}? {probabilities[i, predicted[i]]:.1%}", draw.RED),
+                (f"{names[predicted[i]]}?", draw.RED),
+                (f"{probabilities[i, predicted[i]]:.1%}", draw.RED),
             ]
             for i in chosen
         ]
@@ -39,7 +40,7 @@ class Mistakes(Picture):
         view.writer.images("pictures/mistakes", picture, view.step)
 
     def choose(self, view: View) -> np.ndarray:
-        """Indices of the images to show, int [at most count]; of equals the first comes first."""
+        """Indices of the images to show, int [at most count]; ties stay in order."""
         predicted = view.predicted
         wrong = np.flatnonzero(predicted != view.labels)
         confidence = view.probabilities[wrong, predicted[wrong]]

@@ -1,10 +1,10 @@
-"""Precision against recall, class by class."""
+"""Precision against recall for each class."""
 
 from mlp_lab.pictures.base import Picture, View
 
 
 class PRCurves(Picture):
-    """A precision-recall curve per class, from the class' probability."""
+    """A precision-recall curve per class, from the class's probability."""
 
     def draw(self, view: View) -> None:
         tags = [f"pr_curve/{name}" for name in view.names]

@@ -15,7 +15,7 @@ from tensorboard.plugins import projector
 from mlp_lab.pictures import calls
 from mlp_lab.pictures.base import Picture, View
 
-# TensorBoard loads the sprite as one texture; browsers take up to this many pixels a side.
+# TensorBoard loads the sprite as one texture; browsers allow up to this many pixels a side.
 _TEXTURE = 8192
 _BATCH = 256
 
@@ -23,11 +23,11 @@ _BATCH = 256
 class Projector(Picture):
     """The last hidden layer's outputs on the first images, for the Projector dashboard.
 
-    Written to the writer's folder: `projector.tsv` (the outputs), `metadata.tsv` (true
-    and predicted class), `sprite.png` (the images) and `projector_config.pbtxt`.
+    Writes `projector.tsv` (the outputs), `metadata.tsv` (true and predicted class),
+    `sprite.png` (the images) and `projector_config.pbtxt` to the writer's folder.
 
     Args:
-      count: how many images.
+      count: the number of images.
     """
 
     when = "end"
@@ -41,8 +41,8 @@ class Projector(Picture):
             return
         folder = Path(view.folder)
         folder.mkdir(parents=True, exist_ok=True)
-        # Nine digits are a float32 exactly. The binary form would be read as text if its
-        # bytes happen to be valid UTF-8.
+        # Nine digits represent a float32 exactly. TensorBoard would read the binary form as
+        # text if its bytes happened to be valid UTF-8.
         np.savetxt(folder / "projector.tsv", hidden, fmt="%.9g", delimiter="\t")
         self._metadata(view, folder / "metadata.tsv", len(hidden))
 
@@ -69,10 +69,10 @@ class Projector(Picture):
 
 
 def last_hidden(model: keras.Model, images: np.ndarray) -> np.ndarray | None:
-    """What the last layer with a matrix of weights gets as its inputs, float32 [n, d].
+    """The inputs of the last layer that has a weight matrix, float32 [n, d].
 
-    The last layer is the one called last. None if there is none, or if its inputs are
-    not one per image.
+    The last layer is the one called last. None if there is no such layer, or if it does not
+    get one row per image.
     """
     layers = [layer for layer in calls.all_layers(model) if _has_matrix(layer)]
     last: dict[str, Any] = {}
@@ -102,14 +102,14 @@ def _has_matrix(layer: keras.Layer) -> bool:
 
 
 def sprite(tiles: np.ndarray) -> tuple[Image.Image, tuple[int, int]]:
-    """All images in one square of rows.
+    """All images in one square sheet, row by row.
 
     Args:
       tiles: uint8 [n, h, w].
 
     Returns:
-      The square, and width and height of one image in it: smaller than w and h where
-      the square would be larger than a browser's texture.
+      The sheet, and the width and height of an image in it. These are smaller than w and h
+      if the sheet would otherwise be larger than a browser's texture.
     """
     columns = max(1, math.ceil(math.sqrt(len(tiles))))
     height, width = tiles.shape[1:]

@@ -1,4 +1,4 @@
-"""Probes: what is read off one real step of training."""
+"""Probes: values read from a real training step."""
 
 from mlp_lab.probes.activations import Activations
 from mlp_lab.probes.base import Probe

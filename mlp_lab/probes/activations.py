@@ -1,10 +1,10 @@
-"""What the layers put out."""
+"""The outputs of the layers."""
 
 from mlp_lab.probes.base import Probe
 
 
 class Activations(Probe):
-    """Outputs [batch, ...] of every layer in the step's own forward pass, dropout included."""
+    """Every layer's outputs [batch, ...] in the step's forward pass, including dropout."""
 
     group = "activations"
 

@@ -1,4 +1,4 @@
-"""What a probe is."""
+"""The base class of probes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +7,10 @@ from mlp_lab.engine.step import Step
 
 
 class Probe:
-    """Reads values off a step; subclass it for a quantity of your own.
+    """Reads values from a step; subclass it for your own quantity.
 
-    A probe implements `read`. When it is asked, at which step its values are written and
-    where is not its concern.
+    A probe only implements `read`; the callback decides when it is called and where its
+    values are written.
 
     Example, the share of small weights in every kernel:
 
@@ -25,25 +25,25 @@ class Probe:
     ...         }
 
     Attributes:
-      group: first part of the tags: `sparsity/hidden_1/kernel`; empty for none.
-      every: steps from one look to the next; None leaves it to the callback. A multiple of
-        the callback's own interval costs nothing more.
+      group: first part of the tags, as in `sparsity/hidden_1/kernel`; empty for none.
+      every: the interval in steps; None leaves it to the callback. A multiple of the
+        callback's own interval costs nothing extra.
     """
 
     group: str = ""
     every: int | None = None
 
     def read(self, step: Step) -> Mapping[str, Any]:
-        """Values of one step by name.
+        """Returns values of one step by name.
 
-        Called on a thread of its own, while training goes on: it may take everything from
-        `step`, and must not use the model.
+        Runs on a separate thread while training continues: it may use everything in `step`,
+        but must not use the model.
 
         Args:
           step: the step's tensors, as NumPy arrays.
 
         Returns:
-          By name a number, written as a scalar; an array of any shape, written as a
-          histogram with mean, std, min, max and norm; or a text, written when it changes.
+          For each name a number, written as a scalar; an array of any shape, written as a
+          histogram with mean, std, min, max and norm; or a string, written when it changes.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement read(step)")

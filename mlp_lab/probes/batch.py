@@ -1,12 +1,12 @@
-"""The batch itself: its loss and metrics."""
+"""The loss and metrics of a single batch."""
 
 from mlp_lab.probes.base import Probe
 
 
 class Batch(Probe):
-    """The loss and metrics of one batch alone, and the learning rate of its update.
+    """The loss and metrics of a single batch, and the learning rate of its update.
 
-    Keras' logs during an epoch are means since the epoch began; these are not.
+    By contrast, Keras' logs during an epoch are means since the epoch began.
     """
 
     def read(self, step):

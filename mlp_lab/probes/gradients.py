@@ -1,4 +1,4 @@
-"""The gradients that the optimizer was given."""
+"""The gradients that the optimizer receives."""
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from mlp_lab.probes.statistics import norm
 class Gradients(Probe):
     """d loss / d weight of every weight, and Euclidean norms.
 
-    `global_norm` = sqrt(sum of all squares), `<layer>/norm` the same over the weights of
-    one layer. On several replicas `spread` too, the noise among their shares of the batch; see
-    `Step.spread`.
+    `global_norm` = sqrt(sum of all squares); `<layer>/norm` is the same for the weights of
+    one layer. With several replicas also `spread`, the noise between their shares of the batch;
+    see `Step.spread`.
     """
 
     group = "gradients"
@@ -28,7 +28,7 @@ class Gradients(Probe):
 
 
 def by_layer(values):
-    """Values by weight name, `hidden_1/kernel`, gathered by layer, `hidden_1`."""
+    """Groups values by weight name (`hidden_1/kernel`) into lists by layer (`hidden_1`)."""
     layers: dict[str, list[float]] = {}
     for name, value in values.items():
         layers.setdefault(name.rpartition("/")[0] or name, []).append(value)
@@ -36,5 +36,5 @@ def by_layer(values):
 
 
 def total(norms):
-    """The norm of parts with these norms taken together: sqrt(sum of squares)."""
+    """The norm of a whole whose parts have these norms: sqrt(sum of squares)."""
     return float(np.sqrt(np.sum(np.square(np.asarray(list(norms), dtype=np.float64)))))

@@ -1,21 +1,21 @@
-"""Units that have stopped to learn, or are about to."""
+"""Units that have stopped learning, or nearly so."""
 
 import numpy as np
 
 from mlp_lab.probes.base import Probe
 
-# Outputs this close to a bound of sigmoid or tanh, as a share of the range, are saturated.
+# Outputs within this share of the range from a bound of sigmoid or tanh are saturated.
 _NEAR = 0.05
 _BOUNDS = {"sigmoid": (0.0, 1.0), "hard_sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 _RECTIFIERS = ("relu", "relu6")
 
 
 class Units(Probe):
-    """The shares of dead and of saturated units of each layer, and which units they are.
+    """The shares of dead and saturated units in each layer, and which units they are.
 
-    A unit of a layer with ReLU is dead in a batch if it puts out 0 for every sample: no
-    gradient passes it. A unit of a layer with sigmoid or tanh is saturated if every one of
-    its outputs lies within 5 % of the range from a bound: hardly any gradient does.
+    A unit of a ReLU layer is dead in a batch if it outputs 0 for every sample: no gradient
+    passes through it. A unit of a sigmoid or tanh layer is saturated if all of its outputs
+    lie within 5 % of the range from a bound: hardly any gradient passes through it.
 
     Layers with other activations have no such units and are left out.
     """
@@ -45,7 +45,7 @@ class Units(Probe):
 
 
 def _activation(layer):
-    """The activation's name in Keras' words, "relu" for the function as for the layer."""
+    """The activation's name in Keras, the same for functions and layers: "relu"."""
     own = getattr(layer, "activation", None)
     own = layer if own is None else own
     name = getattr(own, "__name__", type(own).__name__).lower()

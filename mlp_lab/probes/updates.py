@@ -1,4 +1,4 @@
-"""What the optimizer did to the weights."""
+"""The changes that the optimizer makes to the weights."""
 
 from mlp_lab.probes.base import Probe
 from mlp_lab.probes.gradients import by_layer, total
@@ -6,11 +6,11 @@ from mlp_lab.probes.statistics import norm
 
 
 class Updates(Probe):
-    """New minus old of every weight that has a gradient, and its size beside the weight.
+    """New minus old value of every weight that has a gradient, and its relative size.
 
-    `<layer>/ratio` = ||update|| / ||weights|| over the weights of a layer, Euclidean norms.
-    Around 1e-3 is usual; far below, a layer hardly learns, far above, it jumps. No ratio is
-    given for a layer whose weights are all zero.
+    `<layer>/ratio` = ||update|| / ||weights|| for the weights of a layer, Euclidean norms.
+    Around 1e-3 is usual; far below, the layer hardly learns; far above, it jumps. Layers
+    whose weights are all zero have no ratio.
     """
 
     group = "updates"

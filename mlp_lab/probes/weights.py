@@ -1,10 +1,10 @@
-"""The weights that a step began with."""
+"""The weights at the start of a step."""
 
 from mlp_lab.probes.base import Probe
 
 
 class Weights(Probe):
-    """Every floating-point weight, as the step's forward pass used it."""
+    """Every floating-point weight, as used by the step's forward pass."""
 
     group = "weights"
 

@@ -1,8 +1,8 @@
-"""Checks for classes of one's own: layers, losses, metrics, models and probes.
+"""Checks for your own layers, losses, metrics, models and probes.
 
-Each takes an instance or what makes one, puts it through what the lab's own classes are put
-through, and raises a `CheckError` that names the cause and says what to change. They work in
-any test runner and without one. docs/subclassing.md shows each of them in use.
+Each check takes an instance or a callable that makes one, and runs the same tests that the
+lab's own classes pass. It raises a `CheckError` that names the cause and says what to change.
+Checks work in any test runner and without one; docs/subclassing.md shows each of them.
 
 Example:
 

@@ -1,4 +1,4 @@
-"""One computation in several ways: eager, graph and XLA, batches of any size, half precision."""
+"""Checks that one computation agrees with itself: eager, graph, XLA, batch sizes, precision."""
 
 import re
 from collections.abc import Callable
@@ -10,15 +10,15 @@ import tensorflow as tf
 from mlp_lab.testing.failure import factor, not_finite, reason, remedy, unlike
 from mlp_lab.testing.subject import Subject, rows_of, some
 
-ROUNDING = 2e-5  # float32, of a few hundred operations
+ROUNDING = 2e-5  # float32, after a few hundred operations
 _NEAR = {"bfloat16": 8e-2, "float16": 1e-2}
 
-# What TensorFlow says where an operation has no XLA form, or none for unknown sizes.
+# TensorFlow's messages when XLA has no version of an operation, or none for unknown sizes.
 _NO_XLA = r"unsupported operations|No registered|compile-time constant|uncompilable|not compilable"
 
 
 def check_repeats(subject: Subject, compute: Callable, inputs: Any) -> None:
-    """Two calls give the same.
+    """Two calls give the same result.
 
     Args:
       compute: from a batch to tensors.
@@ -30,13 +30,13 @@ def check_repeats(subject: Subject, compute: Callable, inputs: Any) -> None:
     if found:
         subject.fail(
             f"two calls with the same inputs and weights give different values: {found}",
-            "keep state in variables (add_weight, add_variable) and not in Python attributes, and "
-            "draw random numbers in training only",
+            "keep state in variables (add_weight, add_variable), not in Python attributes, and "
+            "draw random numbers only in training",
         )
 
 
 def check_modes(subject: Subject, compute: Callable, inputs: Any) -> None:
-    """Eager, graph and XLA agree, for batches of several sizes through one trace.
+    """Eager, graph and XLA agree for several batch sizes through one trace.
 
     Args:
       compute: from a batch to tensors.
@@ -58,16 +58,18 @@ def check_modes(subject: Subject, compute: Callable, inputs: Any) -> None:
         program = None
         for rows, batch in batches.items():
             if mode == "xla" and rows == whole - 1:
-                continue  # each size is compiled again
+                continue  # XLA compiles again for each size
             try:
                 program = program or compiled.get_concrete_function()
                 value = program(batch)
             except Exception as error:
                 if mode == "xla" and re.search(_NO_XLA, str(error)):
-                    subject.notes.append(f"XLA: not checked, has no XLA form: {reason(error)}")
+                    subject.notes.append(
+                        f"XLA: not checked, an operation has no XLA form: {reason(error)}"
+                    )
                     break
                 subject.fail(
-                    f"works eagerly and fails as a {name} program with a batch of unknown size "
+                    f"works eagerly but fails as a {name} program with a batch of unknown size "
                     f"({rows} here): {reason(error)}",
                     remedy(error),
                     error,
@@ -76,8 +78,8 @@ def check_modes(subject: Subject, compute: Callable, inputs: Any) -> None:
             if found:
                 subject.fail(
                     f"eager and {name} differ for a batch of {rows}: {found}",
-                    "what depends on Python state or on the batch's static shape is frozen when "
-                    "the graph is traced: keep state in variables and use keras.ops.shape",
+                    "Python state and the static batch size are frozen when the graph is traced: "
+                    "keep state in variables and use keras.ops.shape",
                 )
 
 
@@ -91,11 +93,11 @@ def _eager(subject, compute, batch, rows):
 def check_independence(
     subject: Subject, compute: Callable, inputs: Any, rng: np.random.Generator, allow: str
 ) -> None:
-    """What belongs to a sample does not change with the samples beside it.
+    """A sample's result does not depend on the other samples in the batch.
 
     Args:
       compute: from a batch to tensors [batch, ...].
-      allow: what to do where it is meant, for the message.
+      allow: what to do if it is intended, for the message.
     """
     rows = rows_of(inputs)
     batch = some(inputs, np.arange(rows))
@@ -104,11 +106,11 @@ def check_independence(
         if not len(leaf.shape) or leaf.shape[0] != rows:
             subject.fail(
                 f"expected one result per sample, [{rows}, ...], got shape {tuple(leaf.shape)}",
-                "reduce along axis=-1, or axes that are not the batch's" + allow,
+                "reduce along axis=-1, or axes other than the batch axis" + allow,
             )
     change = (
-        "a sum, mean, maximum or softmax runs over the batch, axis 0: use axis=-1, or axes that "
-        "are not the batch's" + allow
+        "a sum, mean, maximum or softmax runs over the batch, axis 0: use axis=-1, or axes other "
+        "than the batch axis" + allow
     )
     order = rng.permutation(rows)
     found = unlike(
@@ -118,7 +120,7 @@ def check_independence(
     )
     if found:
         subject.fail(f"a sample's result changes with the order of the samples: {found}", change)
-    # The other samples, by others of the same kind: their neighbors' parts.
+    # The first sample stays; every other sample becomes a copy of the second.
     others = np.array([0, *([1] * (rows - 1))])
     found = unlike(_first(compute(some(inputs, others))), _first(expected), ROUNDING)
     if found:
@@ -130,24 +132,22 @@ def _first(structure):
 
 
 def computed_in(subject: Subject, policy: str, compute: Callable) -> Any:
-    """What a computation in another precision gives."""
+    """The result of a computation in another precision; a failure names the precision."""
     try:
         return compute()
     except Exception as error:
         subject.fail(
             f"fails in {policy}: {reason(error)}",
-            "cast what is not of the inputs' type: keras.ops.cast(x, self.compute_dtype), or to "
-            "float32 what an operation takes only so",
+            "cast tensors of another type: keras.ops.cast(x, self.compute_dtype), or to float32 "
+            "where an operation accepts nothing else",
             error,
         )
 
 
 def check_near(subject: Subject, policy: str, value: Any, expected: Any) -> None:
-    """A result in half precision is finite, and near that in float32."""
+    """A result in half precision is finite and close to the one in float32."""
     dtype = policy.removeprefix("mixed_")
-    change = (
-        "compute what is large, small or summed over many in float32: keras.ops.cast(x, 'float32')"
-    )
+    change = "compute large or small values and long sums in float32: keras.ops.cast(x, 'float32')"
     found = not_finite(value)
     if found and not not_finite(expected):
         subject.fail(f"is not finite in {policy}: {found}", change)
@@ -157,7 +157,7 @@ def check_near(subject: Subject, policy: str, value: Any, expected: Any) -> None
 
 
 def check_half(subject: Subject, compute: Callable, outputs: np.ndarray) -> None:
-    """Of outputs in half precision it gives what it gives of the same numbers in float32.
+    """Outputs in half precision give the same result as the same numbers in float32.
 
     Args:
       compute: from the outputs of a model to tensors.
@@ -171,13 +171,13 @@ def check_half(subject: Subject, compute: Callable, outputs: np.ndarray) -> None
 def check_reference(
     subject: Subject, value: Any, reference: Any, rounding: float, axes: bool = True
 ) -> None:
-    """A result equals that of a second implementation."""
+    """A result equals the one of a second implementation."""
     found = unlike(value, reference, rounding)
     if not found:
         return
     first, second = tf.nest.flatten(value), tf.nest.flatten(reference)
     named = factor(first[0], second[0]) if len(first) == len(second) == 1 else ""
-    hint = "make the formula and the reference equal"
+    hint = "correct the formula or the reference"
     if axes and not named:
-        hint += " (look at axes, and at what is summed and what is averaged)"
-    subject.fail(f"is not its reference: {found}{named}", hint)
+        hint += " (look at the axes, and at sums and means)"
+    subject.fail(f"does not match its reference: {found}{named}", hint)

@@ -1,4 +1,4 @@
-"""What is checked of layers and models alike: something called with inputs, with weights."""
+"""The checks that layers and models share: both have weights and are called with inputs."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from mlp_lab.testing.agreement import (
 )
 from mlp_lab.testing.failure import not_finite, reason, remedy, unlike
 from mlp_lab.testing.gradients import check_gradients
-from mlp_lab.testing.serialization import check_config, check_same_values, check_saved, functional
+from mlp_lab.testing.serialization import check_copy, check_saved, functional
 from mlp_lab.testing.subject import (
     Subject,
     copy_variables,
@@ -28,7 +28,7 @@ from mlp_lab.testing.subject import (
 )
 from mlp_lab.testing.training import call
 
-# What `skip` may name.
+# The names that `skip` accepts.
 PARTS = (
     "serialization",
     "graph",
@@ -46,63 +46,64 @@ def check_block(
     reference: Any,
     across_samples: bool,
 ) -> Any:
-    """All but the training; the subject has made its weights after it.
+    """Runs all parts except training; afterwards, the subject's weights exist.
 
     Returns:
       The outputs for all inputs.
     """
     block = subject.first
-    batch = some(inputs, np.arange(rows_of(inputs)))
+
+    def compute(x):
+        return call(block, x, False)
+
+    outputs = _check_outputs(subject, compute, inputs)
+    if subject.wants("serialization"):
+        _check_serialization(subject, inputs)
+    check_repeats(subject, compute, inputs)
+    if not across_samples:
+        meant = " (if samples are meant to depend on each other: across_samples=True)"
+        check_independence(subject, compute, inputs, rng, meant)
+    check_modes(subject, compute, inputs)
+    _check_shapes(subject, block, outputs, inputs)
+    if reference is not None:
+        _check_reference(subject, inputs, reference)
+    if subject.wants("gradients"):
+        _check_gradients(subject, inputs, rng)
+    if subject.wants("precision"):
+        _check_precision(subject, inputs)
+    return outputs
+
+
+def _batch(inputs):
+    """All inputs as tensors."""
+    return some(inputs, np.arange(rows_of(inputs)))
+
+
+def _check_outputs(subject, compute, inputs):
+    """Returns the outputs; they are finite tensors."""
     try:
-        outputs = call(block, batch, False)
+        outputs = compute(_batch(inputs))
     except Exception as error:
         subject.fail(f"fails when it is called: {reason(error)}", remedy(error), error)
     strange = [t for t in tf.nest.flatten(outputs) if not tf.is_tensor(t)]
     if strange:
         subject.fail(
-            f"call returns a {type(strange[0]).__name__} in place of a tensor: NumPy code cuts the "
+            f"call returns a {type(strange[0]).__name__} instead of a tensor: NumPy code cuts the "
             "gradient and cannot be traced",
             "compute with keras.ops or TensorFlow",
         )
     found = not_finite(outputs)
     if found:
-        subject.fail(f"puts out {found}", "keep the formula finite for inputs around 0")
-
-    # A copy computes: those who gave an instance keep it as it is, but for its being built.
-    if subject.wants("serialization"):
-        copy = check_config(subject)
-        check_same_values(subject, copy, lambda b, x: call(b, x, False), batch)
-        is_model = isinstance(copy, keras.Model)
-        check_saved(subject, copy if is_model else _functional(subject, copy, inputs), batch)
-    check_repeats(subject, lambda x: call(block, x, False), inputs)
-    if not across_samples:
-        check_independence(
-            subject,
-            lambda x: call(block, x, False),
-            inputs,
-            rng,
-            " (where samples are meant to depend on each other: across_samples=True)",
-        )
-    check_modes(subject, lambda x: call(block, x, False), inputs)
-    _check_shapes(subject, block, outputs, inputs)
-    if reference is not None:
-        wide = computed_in(subject, "float64", lambda: _in_precision(subject, "float64", inputs))
-        given = tf.nest.map_structure(lambda a: a.astype("float64") if floating(a) else a, inputs)
-        weights = [w.numpy() for w in wide.weights]
-        value = computed_in(
-            subject, "float64", lambda: call(wide, in_dtype(inputs, "float64"), False)
-        )
-        exact = all(t.dtype == "float64" for t in tf.nest.flatten(value) if t.dtype.is_floating)
-        check_reference(subject, value, reference(given, *weights), 1e-7 if exact else 1e-5)
-    if subject.wants("gradients"):
-        _check_gradients(subject, inputs, rng)
-    if subject.wants("precision"):
-        for policy in ("mixed_bfloat16", "mixed_float16"):
-            half = computed_in(subject, policy, lambda p=policy: _in_precision(subject, p, inputs))
-            value = computed_in(subject, policy, lambda b=half: call(b, batch, False))
-            twin = _float32_twin(subject, half, batch)
-            check_near(subject, policy, value, call(twin, batch, False))
+        subject.fail(f"outputs {found}", "keep the formula finite for inputs around 0")
     return outputs
+
+
+def _check_serialization(subject, inputs):
+    # The copy computes and is saved, so that a given instance is built but otherwise unchanged.
+    batch = _batch(inputs)
+    copy = check_copy(subject, lambda b, x: call(b, x, False), batch)
+    is_model = isinstance(copy, keras.Model)
+    check_saved(subject, copy if is_model else _functional(subject, copy, inputs), batch)
 
 
 def _functional(subject, copy, inputs):
@@ -110,15 +111,15 @@ def _functional(subject, copy, inputs):
         return functional(copy, inputs)
     except Exception as error:
         subject.fail(
-            f"cannot be used in a functional model, with a batch of unknown size: {reason(error)}",
+            f"cannot be used in a functional model with a batch of unknown size: {reason(error)}",
             remedy(error),
             error,
         )
 
 
 def _check_shapes(subject, block, outputs, inputs):
-    told_by_keras = type(block).compute_output_shape is keras.Layer.compute_output_shape
-    if told_by_keras or isinstance(block, keras.Model) or len(tf.nest.flatten(inputs)) != 1:
+    from_keras = type(block).compute_output_shape is keras.Layer.compute_output_shape
+    if from_keras or isinstance(block, keras.Model) or len(tf.nest.flatten(inputs)) != 1:
         return
     (array,) = tf.nest.flatten(inputs)
     try:
@@ -126,26 +127,48 @@ def _check_shapes(subject, block, outputs, inputs):
     except Exception as error:
         subject.fail(f"compute_output_shape fails: {reason(error)}", remedy(error), error)
     if not isinstance(told, tuple) or not all(n is None or isinstance(n, int) for n in told):
-        return  # of several outputs
+        return  # several outputs
     shape = tuple(outputs.shape)
     if len(told) != len(shape) or any(
         n is not None and n != m for n, m in zip(told, shape, strict=True)
     ):
         subject.fail(
-            f"compute_output_shape tells {told} where call puts out {shape}",
-            "make them equal, or leave compute_output_shape to Keras",
+            f"compute_output_shape returns {told}, but call returns {shape}",
+            "make them agree, or remove compute_output_shape: Keras infers the shape",
         )
 
 
-def _in_precision(subject, policy, inputs):
-    """Another of its kind with the same weights, moved a little from where they began.
+def _check_reference(subject, inputs, reference):
+    wide = _in_float64(subject, inputs)
+    given = tf.nest.map_structure(lambda a: a.astype("float64") if floating(a) else a, inputs)
+    weights = [w.numpy() for w in wide.weights]
+    value = computed_in(subject, "float64", lambda: call(wide, in_dtype(inputs, "float64"), False))
+    exact = all(t.dtype == "float64" for t in tf.nest.flatten(value) if t.dtype.is_floating)
+    check_reference(subject, value, reference(given, *weights), 1e-7 if exact else 1e-5)
 
-    Biases that begin at 0 would hide what is wrong with them.
+
+def _check_precision(subject, inputs):
+    batch = _batch(inputs)
+    for policy in ("mixed_bfloat16", "mixed_float16"):
+        half = computed_in(subject, policy, lambda p=policy: _in_precision(subject, p, inputs))
+        value = computed_in(subject, policy, lambda b=half: call(b, batch, False))
+        twin = _float32_twin(subject, half, batch)
+        check_near(subject, policy, value, call(twin, batch, False))
+
+
+def _in_float64(subject, inputs):
+    return computed_in(subject, "float64", lambda: _in_precision(subject, "float64", inputs))
+
+
+def _in_precision(subject, policy, inputs):
+    """A new instance with the same weights, moved slightly from their initial values.
+
+    Biases of 0 would hide errors in their use.
     """
     with precision(policy):
         block = subject.another(policy)
         dtype = "float64" if policy == "float64" else "float32"
-        call(block, in_dtype(some(inputs, np.arange(rows_of(inputs))), dtype), False)
+        call(block, in_dtype(_batch(inputs), dtype), False)
         copy_variables(block, subject.first)
         rng = np.random.default_rng(1)
         for weight in block.trainable_weights:
@@ -162,11 +185,11 @@ def _float32_twin(subject, half, batch):
 
 
 def _check_gradients(subject, inputs, rng):
-    block = computed_in(subject, "float64", lambda: _in_precision(subject, "float64", inputs))
+    block = _in_float64(subject, inputs)
     values = in_dtype(inputs, "float64")
     leaves = tf.nest.flatten(values)
     if not any(t.dtype.is_floating for t in tf.nest.flatten(call(block, values, False))):
-        subject.notes.append("gradients: not checked, no output is a floating-point number")
+        subject.notes.append("gradients: not checked, the outputs are not floating-point numbers")
         return
     variables = [tf.Variable(t) if t.dtype.is_floating else t for t in leaves]
     names = ["the inputs"] if len(leaves) == 1 else [f"input {i}" for i in range(len(leaves))]
@@ -180,6 +203,6 @@ def _check_gradients(subject, inputs, rng):
 
     check_gradients(subject, lambda: compute(False), weights, rng)
     check_gradients(subject, lambda: compute(False), places, rng, needed=False)
-    # In training too, where that is not a matter of chance: normalization is another then.
+    # In training mode too, unless it is random: batch normalization computes differently there.
     if block._call_has_training_arg and not unlike(compute(True), compute(True), 0.0):
         check_gradients(subject, lambda: compute(True), {**places, **weights}, rng, needed=False)

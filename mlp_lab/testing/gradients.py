@@ -1,4 +1,4 @@
-"""The tape's gradients against central differences."""
+"""Compares the tape's gradients with central differences."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -10,10 +10,10 @@ import tensorflow as tf
 from mlp_lab.testing.failure import numbers, plain
 from mlp_lab.testing.subject import Subject
 
-# Length of the step, allowed error relative to the value, and to the largest derivative. The
-# second row is for what computes in float32 inside, where shorter steps drown in rounding.
+# Step size, allowed error relative to the value, and relative to the largest derivative. The
+# second row is for code that computes in float32 internally: rounding hides shorter steps.
 _STEPS = ((1e-6, 1e-5, 1e-3), (1e-3, 1e-2, 1e-1))
-_ENTRIES = 10  # of each tensor, beside two directions through all of its entries
+_ENTRIES = 10  # per tensor, plus two random directions through all of its entries
 
 
 def check_gradients(
@@ -23,12 +23,14 @@ def check_gradients(
     rng: np.random.Generator,
     needed: bool = True,
 ) -> None:
-    """The derivatives of random sums of all outputs, along entries and random directions.
+    """Compares derivatives of a random weighted sum of all outputs.
+
+    They are taken along single entries and along random directions.
 
     Args:
-      compute: from the present values of `places` to tensors.
-      places: variables by a name for the message, in float64; changed, and put back.
-      needed: whether a place that nothing depends on is a fault.
+      compute: from the current values of `places` to tensors.
+      places: float64 variables by name (for the message); changed, then restored.
+      needed: whether a place that nothing depends on is an error.
     """
     shapes = [t for t in tf.nest.flatten(compute()) if t.dtype.is_floating]
     upstream = [tf.constant(rng.normal(size=t.shape)) for t in shapes]
@@ -73,18 +75,18 @@ def _check_place(subject, name, variable, gradient, total, rng, needed):
             subject.fail(
                 f"no gradient reaches {name}, on which the outputs depend "
                 f"({numbers(differences[wrong][0])} by central differences)",
-                "compute with differentiable operations of keras.ops or TensorFlow, not with "
-                "NumPy, rounding or stop_gradient",
+                "use differentiable operations of keras.ops or TensorFlow, not NumPy, rounding or "
+                "stop_gradient",
             )
         subject.fail(
-            f"the gradient of {name} is not that of central differences: {found}",
-            "correct the custom gradient, or what stops the gradient on one of its ways (where it "
-            "is meant, skip=['gradients'])",
+            f"the gradient of {name} does not match central differences: {found}",
+            "correct the custom gradient, or remove what stops the gradient on one path (if "
+            "intended, skip=['gradients'])",
         )
     if needed and missing and not np.any(differences):
         subject.fail(
             f"nothing depends on {name}",
-            "use it in call, or do not make it (trainable=False if it is no parameter)",
+            "use it in call, or remove it (trainable=False if it is not a parameter)",
         )
 
 
@@ -108,7 +110,7 @@ def _words(tape, differences, wrong):
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = a / b
     ratio = np.median(ratios)
-    told = f"{numbers(a[0])} against {numbers(b[0])}"
+    told = f"{numbers(a[0])} instead of {numbers(b[0])}"
     if np.isfinite(ratios).all() and ratio and np.allclose(ratios, ratio, rtol=1e-3):
         if np.isclose(ratio, -1, rtol=1e-3):
             return f"{told}, the sign is flipped"

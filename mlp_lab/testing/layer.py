@@ -1,4 +1,4 @@
-"""A layer of one's own, put through what a layer has to stand."""
+"""The check of a layer."""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -21,38 +21,34 @@ def check_layer(
     skip: Collection[str] = (),
     seed: int = 0,
 ) -> list[str]:
-    """Checks a layer of one's own; says what is wrong with it and what to change.
+    """Checks your own layer; an error says what is wrong and what to change.
 
     - "serialization": `get_config` and `from_config` through JSON, and a saved model in safe
-      mode: no argument is lost, the copy computes the same.
-    - Two calls with the same inputs and weights give the same; "graph" and "xla": eager,
-      graph and XLA agree, with a batch of unknown size and batches of 1.
-    - A sample's outputs do not depend on the samples beside it, unless `across_samples`;
-      `compute_output_shape` tells the shape.
-    - "gradients": those of the tape, for inputs and all weights, against central differences
-      in float64.
-    - "precision": mixed_bfloat16 and mixed_float16 are finite and near float32.
-    - "training": in a small model, steps change every trainable weight, and all of
-      `mlp_lab.probes.standard()` looking on changes no bit of any.
+      mode: no argument is lost, and the copy computes the same.
+    - Two calls with the same inputs and weights agree; "graph" and "xla": eager, graph and
+      XLA agree, with a batch of unknown size and batches of 1.
+    - A sample's outputs do not depend on the other samples, unless `across_samples`;
+      `compute_output_shape` returns the shape.
+    - "gradients": the tape's, for inputs and weights, against central differences in float64.
+    - "precision": mixed_bfloat16 and mixed_float16 are finite and close to float32.
+    - "training": training changes all trainable weights; the lab's probes change no bit.
 
     Args:
-      layer: a callable without arguments that makes one, a class too; or an instance. It is
-        best made with arguments that are not the defaults.
+      layer: an instance, or a class or other callable that makes one without arguments; best
+        with arguments that differ from the defaults, so that lost ones show.
       inputs: a batch of at least 3 samples, one array or nested ones.
-      input_shape: of a sample, where no inputs are given; 6 are drawn from a normal
-        distribution.
+      input_shape: shape of one sample, if no inputs are given; 6 are drawn, standard normal.
       reference: a second implementation in NumPy, of inputs and weights in the order of
         `layer.weights`; its outputs are compared in float64.
-      across_samples: whether outputs of a sample may depend on other samples, as in
-        normalization over the batch.
-      skip: names of parts to leave out, of those quoted above.
-      seed: of the random numbers.
+      across_samples: whether a sample's outputs may depend on other samples.
+      skip: names of parts to leave out, from those quoted above.
+      seed: for the random numbers.
 
     Returns:
-      Notes of what could not be checked and why, as of an operation without an XLA form.
+      Notes on what could not be checked, and why: an operation without an XLA form, say.
 
     Raises:
-      CheckError: the layer fails; the message names the cause and what to change.
+      CheckError: the layer fails; the message names the cause and the fix.
       ValueError, TypeError: the arguments of the check itself are wrong.
 
     Example:
@@ -73,13 +69,17 @@ def check_layer(
         batch = drawn(inputs, input_shape, "input_shape", rng)
         check_block(subject, batch, rng, reference, across_samples)
         if subject.wants("training"):
-            labels = classes(rows_of(batch), rng)
-            check_training(
-                subject,
-                lambda: Around(subject.another()),
-                batch,
-                labels,
-                compiled_for_classes(),
-                own=lambda model: model.layer,
-            )
+            _check_training(subject, batch, classes(rows_of(batch), rng))
     return subject.notes
+
+
+def _check_training(subject, batch, labels):
+    """In a small model, where only the layer's own weights have to change."""
+    check_training(
+        subject,
+        lambda: Around(subject.another()),
+        batch,
+        labels,
+        compiled_for_classes(),
+        own=lambda model: model.layer,
+    )

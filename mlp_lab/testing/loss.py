@@ -1,4 +1,4 @@
-"""A loss of one's own, put through what a loss has to stand."""
+"""The check of a loss."""
 
 from collections.abc import Callable, Collection
 from typing import Any
@@ -19,9 +19,9 @@ from mlp_lab.testing.agreement import (
 from mlp_lab.testing.failure import not_finite, numbers, plain, reason, remedy, unlike
 from mlp_lab.testing.gradients import check_gradients
 from mlp_lab.testing.pairs import pair
-from mlp_lab.testing.serialization import check_config, check_same_values
+from mlp_lab.testing.serialization import check_copy
 from mlp_lab.testing.subject import Subject, floating, in_dtype, precision
-from mlp_lab.testing.training import Outputs, check_training
+from mlp_lab.testing.training import check_training_on
 
 PARTS = ("serialization", "weights", "graph", "xla", "gradients", "precision", "training")
 _HUGE = 1e4
@@ -40,41 +40,38 @@ def check_loss(
     skip: Collection[str] = (),
     seed: int = 0,
 ) -> list[str]:
-    """Checks a loss of one's own; says what is wrong with it and what to change.
+    """Checks your own loss; an error says what is wrong and what to change.
 
     - "serialization": `get_config` and `from_config` through JSON, in safe mode.
-    - It is the mean over the batch: the batch taken twice gives the same. `call` gives one
-      value per sample, which does not depend on the samples beside it.
-    - "weights": sample weights are respected: 0 drops a sample, 2 counts it twice.
+    - It is a mean over the batch: repeating the batch changes nothing. `call` returns one
+      value per sample, which does not depend on the other samples.
+    - "weights": it respects sample weights: 0 drops a sample, 2 counts it twice.
     - With logits, value and gradient are finite at +-10,000 in every precision.
     - "graph" and "xla": eager, graph and XLA agree in value and gradient, with a batch of
       unknown size and batches of 1.
-    - "gradients": that of the tape against central differences in float64.
-    - "precision": of bfloat16 and float16 outputs, value and gradient are finite and near
-      those in float32.
-    - "training": steps with it change every weight, and probes looking on change no bit.
+    - "gradients": the tape's gradient against central differences in float64.
+    - "precision": bfloat16 and float16 give finite values and gradients, close to float32.
+    - "training": training with it changes every weight, and probes change no bit.
 
-    A wrong formula (log2 for the natural logarithm, a flipped sign) computes, and has a
-    gradient; only a `reference` tells it.
+    Only a `reference` reveals a wrong formula (log2 for the natural logarithm, a flipped sign).
 
     Args:
-      loss: a callable without arguments that makes one, a class too; or an instance.
-      labels: of a batch; by default in the form that its `label_form` says, or one-hot.
+      loss: an instance, or a class or other callable that makes one without arguments.
+      labels: of a batch; by default in the form of its `label_form`, or one-hot.
       outputs: of a model for the batch; by default logits, or probabilities.
-      output_shape: of the outputs of a sample, where none are given.
-      from_logits: whether it takes logits; by default what its attribute of that name says.
-      reduction: what it is meant to do with the samples' values; a mean, unless "sum" or
-        "none" is what was asked for.
-      reference: a second implementation in NumPy, of labels and outputs, for the values of
-        the samples, [batch, ...], compared in float64.
-      skip: names of parts to leave out, of those quoted above.
-      seed: of the random numbers.
+      output_shape: shape of one sample's outputs, if no outputs are given.
+      from_logits: whether it expects logits; by default its attribute of that name.
+      reduction: the intended reduction of the samples' values: a mean, "sum" or "none".
+      reference: a second implementation in NumPy: labels and outputs -> the samples' values,
+        [batch, ...], compared in float64.
+      skip: names of parts to leave out, from those quoted above.
+      seed: for the random numbers.
 
     Returns:
-      Notes of what could not be checked and why.
+      Notes on what could not be checked, and why.
 
     Raises:
-      CheckError: the loss fails; the message names the cause and what to change.
+      CheckError: the loss fails; the message names the cause and the fix.
       ValueError, TypeError: the arguments of the check itself are wrong.
 
     Example:
@@ -88,50 +85,47 @@ def check_loss(
     with precision("float32"):
         subject = Subject(loss, keras.losses.Loss, skip, PARTS)
         rng = np.random.default_rng(seed)
-        if from_logits is None:
-            from_logits = bool(getattr(subject.first, "from_logits", False))
-        y, p = pair(subject.first, labels, outputs, output_shape, from_logits, rng)
-        first = subject.first
-        try:
-            value = first(y, p)
-        except Exception as error:
-            subject.fail(f"fails when it is called: {reason(error)}", remedy(error), error)
-        if not tf.is_tensor(value):
-            subject.fail(
-                f"gives a {type(value).__name__} in place of a tensor: NumPy code has no gradient",
-                "compute with keras.ops or TensorFlow",
-            )
-        found = not_finite(value)
-        if found:
-            subject.fail(f"is {found} for ordinary outputs", "keep logarithms away from 0")
-        check_repeats(subject, lambda x: first(*x), (y, p))
-        _check_samples(subject, y, p, reduction, rng)
-        if subject.wants("weights"):
-            _check_weights(subject, y, p, reduction, rng)
-        if subject.wants("serialization"):
-            copy = check_config(subject)
-            check_same_values(subject, copy, lambda b, x: b(*x), (y, p))
-        check_modes(subject, lambda x: _value_and_gradient(first, *x), (y, p))
-        if from_logits:
-            _check_extremes(subject, y, p)
-        if subject.wants("gradients"):
-            wide = subject.another("float64")
-            place = tf.Variable(p.astype("float64"))
-            wide_y = in_dtype(y, "float64")
-            computed_in(subject, "float64", lambda: wide(wide_y, tf.convert_to_tensor(place)))
-            check_gradients(
-                subject,
-                lambda: wide(wide_y, tf.convert_to_tensor(place)),
-                {"the outputs": place},
-                rng,
-            )
-        if reference is not None:
-            _check_reference(subject, y, p, reference)
-        if subject.wants("precision"):
-            check_half(subject, lambda given: _value_and_gradient(first, y, given), p)
-        if subject.wants("training"):
-            _check_training(subject, y, p, from_logits, rng)
+        y, p, logits = pair(subject.first, labels, outputs, output_shape, from_logits, rng)
+        _check_parts(subject, y, p, logits, reduction, reference, rng)
     return subject.notes
+
+
+def _check_parts(subject, y, p, from_logits, reduction, reference, rng):
+    """All parts, in order."""
+    loss = subject.first
+    _check_value(subject, y, p)
+    check_repeats(subject, lambda x: loss(*x), (y, p))
+    _check_samples(subject, y, p, reduction, rng)
+    if subject.wants("weights"):
+        _check_weights(subject, y, p, reduction, rng)
+    if subject.wants("serialization"):
+        check_copy(subject, lambda b, x: b(*x), (y, p))
+    check_modes(subject, lambda x: _value_and_gradient(loss, *x), (y, p))
+    if from_logits:
+        _check_extremes(subject, y, p)
+    if subject.wants("gradients"):
+        _check_gradients(subject, y, p, rng)
+    if reference is not None:
+        _check_reference(subject, y, p, reference)
+    if subject.wants("precision"):
+        check_half(subject, lambda given: _value_and_gradient(loss, y, given), p)
+    if subject.wants("training"):
+        _check_training(subject, y, p, from_logits, rng)
+
+
+def _check_value(subject, y, p):
+    try:
+        value = subject.first(y, p)
+    except Exception as error:
+        subject.fail(f"fails when it is called: {reason(error)}", remedy(error), error)
+    if not tf.is_tensor(value):
+        subject.fail(
+            f"returns a {type(value).__name__} instead of a tensor: NumPy code has no gradient",
+            "compute with keras.ops or TensorFlow",
+        )
+    found = not_finite(value)
+    if found:
+        subject.fail(f"is {found} for ordinary outputs", "keep logarithms away from 0")
 
 
 def _value_and_gradient(loss, y, p):
@@ -155,14 +149,14 @@ def _check_reduction(subject, y, p, reduction):
         return
     if reduction in _MEANS:
         subject.fail(
-            f"missing mean: repeating the batch changes the loss ({found}), so that learning "
-            "depends on the batch size",
+            f"missing mean: repeating the batch changes the loss ({found}), so learning depends on "
+            "the batch size",
             "return one value per sample from call, and leave the mean to Keras' "
-            'reduction="sum_over_batch_size" (where the sum is meant, check it with '
+            'reduction="sum_over_batch_size" (if a sum is intended, check it with '
             'reduction="sum")',
         )
     subject.fail(
-        f"does not reduce by reduction={reduction!r}: the batch taken twice gives {found}",
+        f"does not follow reduction={reduction!r}: repeating the batch gives {found}",
         "return one value per sample from call, and leave the rest to Keras' reduction",
     )
 
@@ -176,9 +170,9 @@ def _check_samples(subject, y, p, reduction, rng):
     if not shape or shape[0] != len(p):
         _check_reduction(subject, y, p, reduction)
         subject.fail(
-            f"call gives values of shape {shape} where one per sample, [{len(p)}], is expected: "
-            "sample weights cannot reach the samples",
-            "take the mean or sum along axis=-1 only, and leave that over the batch to Keras",
+            f"call returns values of shape {shape}, expected one per sample, [{len(p)}]: sample "
+            "weights cannot reach the samples",
+            "take means and sums only along axis=-1, and leave the mean over the batch to Keras",
         )
     check_independence(subject, lambda x: subject.first.call(*x), (y, p), rng, "")
     _check_reduction(subject, y, p, reduction)
@@ -186,7 +180,7 @@ def _check_samples(subject, y, p, reduction, rng):
 
 def _check_weights(subject, y, p, reduction, rng):
     loss = subject.first
-    ignored = "let __call__ be Keras', and return one value per sample from call"
+    ignored = "do not override __call__, and return one value per sample from call"
     weight = rng.uniform(0.5, 2, len(p)).astype("float32")
     try:
         weighted = loss(y, p, sample_weight=weight)
@@ -212,7 +206,7 @@ def _check_weights(subject, y, p, reduction, rng):
     found = unlike(weighted, expected, ROUNDING)
     if found:
         subject.fail(
-            f"with sample weights it is not the {reduction} of weight * value: {found}", ignored
+            f"with sample weights, it is not the {reduction} of weight * value: {found}", ignored
         )
 
 
@@ -228,9 +222,21 @@ def _check_extremes(subject, y, p):
                 if found:
                     subject.fail(
                         f"its {what} is {found} at logits of +-{_HUGE:.0f} in {dtype}",
-                        "compute from logits by keras.ops.log_softmax, log_sigmoid or softplus, "
-                        "in float32, and not by the logarithm of a softmax",
+                        "compute from logits with keras.ops.log_softmax, log_sigmoid or softplus, "
+                        "in float32, not with the logarithm of a softmax",
                     )
+
+
+def _check_gradients(subject, y, p, rng):
+    wide = subject.another("float64")
+    place = tf.Variable(p.astype("float64"))
+    y = in_dtype(y, "float64")
+
+    def compute():
+        return wide(y, tf.convert_to_tensor(place))
+
+    computed_in(subject, "float64", compute)
+    check_gradients(subject, compute, {"the outputs": place}, rng)
 
 
 def _check_reference(subject, y, p, reference):
@@ -248,19 +254,13 @@ def _check_reference(subject, y, p, reference):
 
 
 def _check_training(subject, y, p, from_logits, rng):
-    inputs = rng.normal(size=(len(p), 4)).astype("float32")
-    options = {
-        "optimizer": lambda: keras.optimizers.SGD(0.05),
-        "loss": subject.another,
-        "run_eagerly": True,  # what it is in a graph was looked at before
-    }
     if subject.first.reduction in ("none", None):
-        subject.notes.append("training: not checked, its values are not reduced to one number")
+        subject.notes.append("training: not checked, the loss does not reduce to one number")
         return
     gradient = _value_and_gradient(subject.first, y, p)[1]
     if not np.any(plain(gradient)):
         subject.fail(
             f"its gradient is {numbers(gradient[0])} for every sample",
-            "let it depend on the outputs",
+            "make the loss depend on the outputs",
         )
-    check_training(subject, lambda: Outputs(p.shape[1:], from_logits), inputs, y, options)
+    check_training_on(subject, y, p, from_logits, rng, {"loss": subject.another})

@@ -1,5 +1,6 @@
-"""A metric of one's own, put through what a metric has to stand."""
+"""The check of a metric."""
 
+import contextlib
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -17,9 +18,9 @@ from mlp_lab.testing.agreement import (
 )
 from mlp_lab.testing.failure import not_finite, reason, remedy, unlike
 from mlp_lab.testing.pairs import pair
-from mlp_lab.testing.serialization import check_config, check_same_values
+from mlp_lab.testing.serialization import check_copy
 from mlp_lab.testing.subject import Subject, in_dtype, precision
-from mlp_lab.testing.training import Outputs, check_training
+from mlp_lab.testing.training import check_training_on
 
 PARTS = ("serialization", "weights", "graph", "xla", "precision", "training")
 
@@ -35,37 +36,37 @@ def check_metric(
     skip: Collection[str] = (),
     seed: int = 0,
 ) -> list[str]:
-    """Checks a metric of one's own; says what is wrong with it and what to change.
+    """Checks your own metric; an error says what is wrong and what to change.
 
     - `reset_state` forgets everything; before the first sample the result is finite.
-    - Updates by parts, of unequal size, and in any order come to the result of all at once;
-      asking for the result changes nothing.
-    - "weights": sample weights are respected: 0 drops a sample, 2 counts it twice.
+    - Updates with batches of unequal size, in any order, give the same result as one update
+      with all samples; `result` changes nothing.
+    - "weights": it respects sample weights: 0 drops a sample, 2 counts it twice.
     - "serialization": `get_config` and `from_config` through JSON, in safe mode.
     - "graph" and "xla": eager, graph and XLA agree, with a batch of unknown size and batches
       of 1.
-    - "precision": of bfloat16 and float16 outputs the result is finite, and near that of the
-      same numbers in float32.
-    - "training": it can be measured in training, where all of `mlp_lab.probes.standard()`
-      looking on changes no bit of any weight.
+    - "precision": for bfloat16 and float16 outputs, the result is finite and close to the one
+      for the same numbers in float32.
+    - "training": it works in training, and all of `mlp_lab.probes.standard()` change no bit
+      of any weight.
 
     Args:
-      metric: a callable without arguments that makes one, a class too; or an instance, whose
-        counts stay as they are.
-      labels: of a batch; by default in the form that its `label_form` says, or one-hot.
+      metric: an instance, whose counts are kept; or a class or other callable that makes one
+        without arguments.
+      labels: of a batch; by default in the form of its `label_form`, or one-hot.
       outputs: of a model for the batch; by default logits, or probabilities.
-      output_shape: of the outputs of a sample, where none are given.
-      from_logits: whether it takes logits; by default what its attribute of that name says.
-      reference: a second implementation in NumPy: of labels and outputs, what `result` gives
-        for them, a number or a dict of numbers.
-      skip: names of parts to leave out, of those quoted above.
-      seed: of the random numbers.
+      output_shape: shape of one sample's outputs, if no outputs are given.
+      from_logits: whether it expects logits; by default its attribute of that name.
+      reference: a second implementation in NumPy: labels and outputs -> the `result`, a
+        number or a dict of numbers.
+      skip: names of parts to leave out, from those quoted above.
+      seed: for the random numbers.
 
     Returns:
-      Notes of what could not be checked and why.
+      Notes on what could not be checked, and why.
 
     Raises:
-      CheckError: the metric fails; the message names the cause and what to change.
+      CheckError: the metric fails; the message names the cause and the fix.
       ValueError, TypeError: the arguments of the check itself are wrong.
 
     Example:
@@ -79,50 +80,45 @@ def check_metric(
     with precision("float32"):
         subject = Subject(metric, keras.metrics.Metric, skip, PARTS)
         rng = np.random.default_rng(seed)
-        first = subject.first
-        if from_logits is None:
-            from_logits = bool(getattr(first, "from_logits", False))
-        y, p = pair(first, labels, outputs, output_shape, from_logits, rng)
-        kept = [v.numpy() for v in first.variables]
-        try:
-            _check(subject, y, p, from_logits, reference, rng)
-        finally:
-            for variable, value in zip(first.variables, kept, strict=True):
-                variable.assign(value)
+        y, p, logits = pair(subject.first, labels, outputs, output_shape, from_logits, rng)
+        with _kept(subject.first):
+            _check_parts(subject, y, p, logits, reference, rng)
     return subject.notes
 
 
-def _check(subject, y, p, from_logits, reference, rng):
+@contextlib.contextmanager
+def _kept(metric):
+    """Restores the metric's counts."""
+    values = [v.numpy() for v in metric.variables]
+    try:
+        yield
+    finally:
+        for variable, value in zip(metric.variables, values, strict=True):
+            variable.assign(value)
+
+
+def _check_parts(subject, y, p, from_logits, reference, rng):
+    """All parts, in order."""
+    metric = subject.first
     _check_reset(subject, y, p)
-    check_repeats(subject, lambda x: _measured(subject.first, *x), (y, p))
+    check_repeats(subject, lambda x: _measured(metric, *x), (y, p))
     if subject.wants("serialization"):
-        check_same_values(subject, check_config(subject), lambda m, x: _measured(m, *x), (y, p))
-    check_modes(subject, lambda x: _measured(subject.first, *x), (y, p))
-    _check_parts(subject, y, p, rng)
+        check_copy(subject, lambda m, x: _measured(m, *x), (y, p))
+    check_modes(subject, lambda x: _measured(metric, *x), (y, p))
+    _check_updates(subject, y, p, rng)
     if subject.wants("weights"):
         _check_weights(subject, y, p)
     if reference is not None:
-        wide = subject.another("float64")
-        y64, p64 = (np.asarray(in_dtype(a, "float64")) for a in (y, p))
-        value = computed_in(subject, "float64", lambda: _measured(wide, y64, p64))
-        expected = reference(y64, p64)
-        if isinstance(value, dict) != isinstance(expected, dict):
-            raise ValueError(
-                f"reference: expected what result gives, a {type(value).__name__}, got {expected!r}"
-            )
-        if isinstance(value, dict) and set(value) != set(expected):
-            raise ValueError(
-                f"reference: expected values for {sorted(value)}, got {sorted(expected)}"
-            )
-        check_reference(subject, value, expected, 1e-6)
+        _check_reference(subject, y, p, reference)
     if subject.wants("precision"):
-        check_half(subject, lambda given: _measured(subject.first, y, given), p)
+        check_half(subject, lambda given: _measured(metric, y, given), p)
     if subject.wants("training"):
-        _check_training(subject, y, p, from_logits, rng)
+        options = {"loss": _Any, "metrics": lambda: [subject.another()]}
+        check_training_on(subject, y, p, from_logits, rng, options)
 
 
 def _measured(metric, y, p, **weights):
-    """The result for these samples alone."""
+    """The result for only these samples."""
     metric.reset_state()
     metric.update_state(y, p, **weights)
     return metric.result()
@@ -143,8 +139,8 @@ def _check_reset(subject, y, p):
     found = unlike(metric.result(), once, 0.0)
     if found:
         subject.fail(
-            f"asking twice for the result gives two: {found}",
-            "compute in result, and change what is counted in update_state only",
+            f"calling result twice gives two values: {found}",
+            "only compute in result, and change variables only in update_state",
         )
     metric.reset_state()
     found = unlike(metric.result(), empty, 0.0)
@@ -154,8 +150,8 @@ def _check_reset(subject, y, p):
     if found:
         subject.fail(
             f"reset_state does not reset it: {found}",
-            "keep every count in a variable of add_variable, not in a Python attribute, and leave "
-            "reset_state to Keras or assign all of them",
+            "keep every count in a variable from add_variable, not in a Python attribute, and "
+            "leave reset_state to Keras or assign every variable",
         )
 
 
@@ -164,28 +160,28 @@ def _empty(metric):
     return metric.result()
 
 
-def _check_parts(subject, y, p, rng):
+def _check_updates(subject, y, p, rng):
     metric = subject.first
     whole, rows = _measured(metric, y, p), len(p)
     cut = max(rows // 3, 1)
     metric.reset_state()
     metric.update_state(y[:cut], p[:cut])
-    metric.result()  # nobody may mind being asked in between
+    metric.result()  # must not change the outcome
     metric.update_state(y[cut:], p[cut:])
     found = unlike(metric.result(), whole, ROUNDING)
     if found:
         subject.fail(
-            f"updated with {cut} and {rows - cut} samples it is another than with all {rows} at "
-            f"once: {found}",
-            "an average of batch averages counts the samples of a small batch more: sum values "
-            "and weights in two variables, and divide in result",
+            f"updated with {cut} and {rows - cut} samples, its result differs from one update with "
+            f"all {rows}: {found}",
+            "do not average batch averages, which overweights small batches: sum values and "
+            "weights in two variables, and divide in result",
         )
     for order in (np.roll(np.arange(rows), 1), rng.permutation(rows)):
         found = unlike(_measured(metric, y[order], p[order]), whole, ROUNDING)
         if found:
             subject.fail(
                 f"its result changes with the order of the samples: {found}",
-                "sum over samples, without looking at which is first or last",
+                "sum over all samples, whatever their position",
             )
 
 
@@ -198,7 +194,7 @@ def _check_weights(subject, y, p):
     except Exception as error:
         subject.fail(
             f"takes no sample weights: {reason(error)}",
-            "let update_state take sample_weight=None, and weigh each sample with it",
+            "add sample_weight=None to update_state, and weight each sample by it",
             error,
         )
     chosen = np.repeat(np.arange(len(p)), counts)
@@ -206,15 +202,29 @@ def _check_weights(subject, y, p):
     if not found:
         return
     if not unlike(weighted, _measured(metric, y, p), ROUNDING):
-        subject.fail("sample weights are ignored", "multiply each sample's value with its weight")
+        subject.fail("sample weights are ignored", "multiply each sample's value by its weight")
     subject.fail(
         f"a sample of weight 2 does not count as two, or one of weight 0 as none: {found}",
-        "sum weight * value, and weight, and divide in result",
+        "sum weight * value and weight in two variables, and divide in result",
     )
 
 
+def _check_reference(subject, y, p, reference):
+    wide = subject.another("float64")
+    y, p = (np.asarray(in_dtype(a, "float64")) for a in (y, p))
+    value = computed_in(subject, "float64", lambda: _measured(wide, y, p))
+    expected = reference(y, p)
+    if isinstance(value, dict) != isinstance(expected, dict):
+        raise ValueError(
+            f"reference: expected a {type(value).__name__}, as from result, got {expected!r}"
+        )
+    if isinstance(value, dict) and set(value) != set(expected):
+        raise ValueError(f"reference: expected values for {sorted(value)}, got {sorted(expected)}")
+    check_reference(subject, value, expected, 1e-6)
+
+
 class _Any(keras.losses.Loss):
-    """For labels of any form: what is measured, not what is learned, is looked at."""
+    """A loss for labels of any form: the metric is tested, not what the model learns."""
 
     def call(self, y_true, y_pred):
         rows = keras.ops.shape(y_pred)[0]
@@ -223,14 +233,3 @@ class _Any(keras.losses.Loss):
         )
         flat = keras.ops.reshape(y_pred, (rows, -1))
         return losses.mean_squared_error(target[:, None] * keras.ops.cos(flat), flat)
-
-
-def _check_training(subject, y, p, from_logits, rng):
-    inputs = rng.normal(size=(len(p), 4)).astype("float32")
-    options = {
-        "optimizer": lambda: keras.optimizers.SGD(0.05),
-        "loss": _Any,
-        "metrics": lambda: [subject.another()],
-        "run_eagerly": True,  # what it is in a graph was looked at before
-    }
-    check_training(subject, lambda: Outputs(p.shape[1:], from_logits), inputs, y, options)

@@ -1,4 +1,4 @@
-"""A model of one's own, put through what a model has to stand."""
+"""The check of a model."""
 
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
@@ -25,34 +25,34 @@ def check_model(
     skip: Collection[str] = (),
     seed: int = 0,
 ) -> list[str]:
-    """Checks a model of one's own, its training step included.
+    """Checks your own model, including its training step.
 
-    All that `mlp_lab.testing.check_layer` checks, and under "training" also that steps run
-    eagerly come to the weights of steps in a graph. The model is trained for 4 steps, on
-    batches of which the last is smaller; a training step of one's own has to change every
-    trainable weight in these.
+    It checks all that `mlp_lab.testing.check_layer` does; "training" also checks that eager
+    steps give the same weights as steps in a graph. The model is trained for 4 steps, every
+    second one with a smaller batch. A custom training step must change every trainable
+    weight in these steps.
 
     Args:
-      model: a callable without arguments that makes one, a class too; or an instance, which
-        stays as it is but for its being built. Its class has the explicit training step
+      model: an instance, which is built but otherwise unchanged; or a class or other callable
+        that makes one without arguments. Its class has the explicit training step
         (`mlp_lab.Model`, or `mlp_lab.GlassBox` mixed in).
       inputs: a batch of at least 3 samples, one array or nested ones.
       labels: for the loss of `compile`; by default class indices.
-      input_shape: of a sample, where no inputs are given.
-      compile: options of `compile` in place of gradient descent on the cross-entropy of
-        logits; a callable among them is called for every model, so that none is shared.
+      input_shape: shape of one sample, if no inputs are given.
+      compile: arguments of `compile` that replace gradient descent on the cross-entropy of
+        logits; callables are called for every model, so that models share nothing.
       reference: a second implementation of the forward pass in NumPy, of inputs and weights
         in the order of `model.weights`.
-      across_samples: whether outputs of a sample may depend on other samples.
+      across_samples: whether a sample's outputs may depend on other samples.
       skip: names of parts to leave out: "serialization", "graph", "xla", "gradients",
         "precision", "training".
-      seed: of the random numbers.
+      seed: for the random numbers.
 
     Returns:
-      Notes of what could not be checked and why.
+      Notes on what could not be checked, and why.
 
     Raises:
-      CheckError: the model fails; the message names the cause and what to change.
+      CheckError: the model fails; the message names the cause and the fix.
       ValueError, TypeError: the arguments of the check itself are wrong.
 
     Example:
@@ -62,27 +62,30 @@ def check_model(
     """
     with precision("float32"):
         subject = Subject(model, keras.Model, skip, PARTS)
-        if not isinstance(subject.first, GlassBox):
-            subject.fail(
-                "has not the explicit training step, so that nobody can look at it",
-                f"write `class {subject.name}(mlp_lab.Model)`, or mix in mlp_lab.GlassBox",
-            )
+        _check_class(subject)
         rng = np.random.default_rng(seed)
         batch = drawn(inputs, input_shape, "input_shape", rng)
         outputs = check_block(subject, batch, rng, reference, across_samples)
         if subject.wants("training"):
-            if labels is None:
-                labels = _labels(subject, outputs, rows_of(batch), rng)
+            labels = _labels(subject, outputs, rows_of(batch), rng) if labels is None else labels
             options = {**compiled_for_classes(), **(compile or {})}
             check_training(subject, subject.another, batch, labels, options, modes=True)
     return subject.notes
+
+
+def _check_class(subject):
+    if not isinstance(subject.first, GlassBox):
+        subject.fail(
+            "does not have an explicit training step to look at",
+            f"write `class {subject.name}(mlp_lab.Model)`, or mix in mlp_lab.GlassBox",
+        )
 
 
 def _labels(subject, outputs, rows, rng):
     leaves = tf.nest.flatten(outputs)
     if len(leaves) != 1 or len(leaves[0].shape) != 2 or leaves[0].shape[1] < 2:
         raise ValueError(
-            f"{subject.name}: expected labels and compile={{'loss': ...}} for a model whose "
-            f"outputs are not [batch, classes] but {[tuple(t.shape) for t in leaves]}"
+            f"{subject.name}: expected labels and compile={{'loss': ...}}, because the outputs are "
+            f"{[tuple(t.shape) for t in leaves]}, not [batch, classes]"
         )
     return rng.permutation(np.arange(rows) % leaves[0].shape[1])

@@ -12,14 +12,20 @@ def pair(
     labels: Any,
     outputs: Any,
     output_shape: tuple[int, ...],
-    from_logits: bool,
+    from_logits: bool | None,
     rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The given labels and outputs, or random ones of the form that the block takes.
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    """The given labels and outputs, or random ones in the form that the block expects.
 
-    Outputs are logits, or probabilities that sum to 1; labels are class indices where the
-    block's `label_form` is "integer", else one-hot.
+    Random outputs are logits, or probabilities that sum to 1. Random labels are class
+    indices if the block's `label_form` is "integer", otherwise one-hot.
+
+    Returns:
+      Labels, outputs, and whether the outputs are logits: `from_logits`, or if it is None
+      the block's attribute of that name.
     """
+    if from_logits is None:
+        from_logits = bool(getattr(block, "from_logits", False))
     if outputs is None:
         rows = _ROWS if labels is None else len(labels)
         logits = rng.normal(0, 2, (rows, *output_shape))
@@ -32,8 +38,8 @@ def pair(
         shape, size = outputs.shape[:-1], outputs.shape[-1]
         labels = rng.integers(0, 2, shape)
         if size > 1:
-            # Most of the first and few of the last are right, so that it matters how they are
-            # averaged.
+            # Most of the first samples and few of the last are right, so that wrong averaging
+            # shows.
             wrong = rng.integers(1, size, shape)
             wrong[[i for i in range(len(outputs)) if i < 3 or i % 4 == 0]] = 0
             labels = (outputs.argmax(axis=-1) + wrong) % size
@@ -43,7 +49,7 @@ def pair(
     labels = np.asarray(labels)
     if len(labels) != len(outputs) or len(outputs) < 3:
         raise ValueError(
-            "expected labels and outputs of at least 3 samples and as many of each, got "
+            "expected labels and outputs of the same number of samples, at least 3, got "
             f"{len(labels)} and {len(outputs)}"
         )
-    return labels, outputs
+    return labels, outputs, from_logits

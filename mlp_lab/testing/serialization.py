@@ -1,8 +1,9 @@
-"""Copies: through a config, JSON and a file, in Keras' safe mode."""
+"""Checks of copies made through a config, JSON or a file, in Keras' safe mode."""
 
 import inspect
 import json
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +13,39 @@ import tensorflow as tf
 from mlp_lab.testing.failure import reason, unlike
 from mlp_lab.testing.subject import Subject, copy_variables
 
-# Arguments that Keras' own bases take care of.
+# Arguments that Keras' base classes handle.
 _KERAS = {"self", "args", "kwargs", "name", "dtype", "trainable", "reduction", "autocast"}
 _KERAS |= {"activity_regularizer", "fn"}
 _RETURN = "return it from get_config: {**super().get_config(), ...}"
 
 
-def check_config(subject: Subject) -> Any:
-    """A copy through JSON has the same arguments and config; returns it."""
+def check_copy(subject: Subject, compute: Callable, inputs: Any) -> Any:
+    """A copy made through JSON has the same arguments and config, and computes the same.
+
+    Args:
+      compute: (block, inputs) to tensors; afterwards, the block's variables exist.
+
+    Returns:
+      The copy.
+    """
+    copy = _check_config(subject)
+    _check_same_values(subject, copy, compute, inputs)
+    return copy
+
+
+def _check_config(subject):
     block = subject.first
     cls = type(block)
     config = _config(subject, block)
     if keras.saving.get_registered_name(cls) == cls.__name__ and not _of_keras(cls):
         subject.fail(
-            "is not registered, so that a saved model cannot be loaded again",
+            "is not registered, so a saved model cannot be loaded",
             "decorate it with @keras.saving.register_keras_serializable()",
         )
     lost = _lost_arguments(block, config["config"])
     copy = _copy(subject, config)
     if type(copy) is not cls:
-        subject.fail(f"from_config returns a {type(copy).__name__}", "return cls(**config) from it")
+        subject.fail(f"from_config returns a {type(copy).__name__}", "return cls(**config)")
     changed = [
         f"{name} was {before!r}, the copy has {_shown(cls, name, after)}"
         for name, before, after in _arguments(block, copy)
@@ -43,25 +57,20 @@ def check_config(subject: Subject) -> Any:
             _RETURN,
         )
     if lost:
-        subject.fail(f"get_config() lacks {', '.join(lost)}, which a copy is then without", _RETURN)
+        subject.fail(f"get_config() lacks {', '.join(lost)}, so a copy loses it", _RETURN)
     again = _config(subject, copy)
     if _without_build(again) != _without_build(config):
         ours, theirs = _without_build(config["config"]), _without_build(again["config"])
         names = [n for n in ours if n not in theirs or ours[n] != theirs[n]]
         subject.fail(
-            f"the copy made from get_config() has another config: {', '.join(names) or again}",
-            "return from get_config what __init__ was given",
+            f"the copy made from get_config() has a different config: {', '.join(names) or again}",
+            "return the arguments of __init__ from get_config, unchanged",
         )
     return copy
 
 
-def check_same_values(subject: Subject, copy: Any, compute, inputs: Any) -> None:
-    """A copy with the same variables computes the same.
-
-    Args:
-      copy: from `check_config`.
-      compute: (block, inputs) to tensors; both have made their variables after it.
-    """
+def _check_same_values(subject, copy, compute, inputs):
+    """A copy with the same variables computes the same."""
     block = subject.first
     expected = compute(block, inputs)
     compute(copy, inputs)
@@ -76,7 +85,7 @@ def check_same_values(subject: Subject, copy: Any, compute, inputs: Any) -> None
     if shapes[0] != shapes[1]:
         subject.fail(
             f"the copy made from get_config() has weights of shapes {shapes[1]}, not {shapes[0]}",
-            "return from get_config what decides on the weights",
+            "return every argument that determines the weights from get_config",
         )
     copy_variables(copy, block)
     found = unlike(compute(copy, inputs), expected, 1e-6)
@@ -84,13 +93,13 @@ def check_same_values(subject: Subject, copy: Any, compute, inputs: Any) -> None
         subject.fail(
             "the copy made from get_config() computes another value with the same weights: "
             f"{found}",
-            "return every argument of __init__ from get_config, and keep what is learned or "
-            "counted in variables",
+            "return every argument of __init__ from get_config, and keep learned values and "
+            "counts in variables",
         )
 
 
 def check_saved(subject: Subject, model: Any, inputs: Any) -> None:
-    """A model computes the same when it was saved and loaded, in safe mode."""
+    """A model computes the same after it is saved and loaded in safe mode."""
     expected = model(inputs, training=False)
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "model.keras")
@@ -100,15 +109,15 @@ def check_saved(subject: Subject, model: Any, inputs: Any) -> None:
         except Exception as error:
             subject.fail(
                 f"cannot be saved and loaded: {reason(error)}",
-                "make weights in build or __init__, under one attribute each, and return plain "
+                "create weights in build or __init__, one attribute each, and return plain "
                 "values from get_config",
                 error,
             )
     found = unlike(loaded(inputs, training=False), expected, 1e-6)
     if found:
         subject.fail(
-            f"saved and loaded it computes another value: {found}",
-            "keep what is learned or counted in variables that are attributes (or in lists or "
+            f"computes different values after it is saved and loaded: {found}",
+            "keep learned values and counts in variables that are attributes (or in lists or "
             "layers that are)",
         )
 
@@ -119,7 +128,7 @@ def _config(subject, block):
     except Exception as error:
         subject.fail(
             f"get_config() fails: {reason(error)}",
-            "return the arguments of __init__ as plain values, layers and functions through "
+            "return the arguments of __init__ as plain values; serialize layers and functions with "
             "keras.saving.serialize_keras_object",
             error,
         )
@@ -127,8 +136,8 @@ def _config(subject, block):
         return json.loads(json.dumps(serialized))
     except (TypeError, ValueError) as error:
         subject.fail(
-            f"get_config() returns what JSON cannot hold: {reason(error)}",
-            "return numbers, texts, lists and dicts, and others through "
+            f"get_config() returns a value that JSON cannot hold: {reason(error)}",
+            "return numbers, strings, lists and dicts; serialize others with "
             "keras.saving.serialize_keras_object",
             error,
         )
@@ -140,7 +149,7 @@ def _copy(subject, config):
     except Exception as error:
         subject.fail(
             f"no copy can be made from get_config(): {reason(error)}",
-            "let __init__ take what get_config returns (**kwargs for Keras' own arguments)",
+            "let __init__ accept what get_config returns (**kwargs for Keras' own arguments)",
             error,
         )
 
@@ -150,7 +159,7 @@ def _of_keras(cls):
 
 
 def _own_parameters(cls):
-    """Parameters of the constructors, from the class' to the first of Keras, by name."""
+    """Constructor parameters by name, from the class up to the first Keras base."""
     found: dict[str, inspect.Parameter] = {}
     for base in cls.__mro__:
         if _of_keras(base) or base is object:
@@ -160,7 +169,7 @@ def _own_parameters(cls):
                 variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
                 if name not in _KERAS and not variadic:
                     found.setdefault(name, parameter)
-            break  # arguments of the bases are given by this one
+            break  # this one passes the arguments of its bases
     return found
 
 
@@ -169,7 +178,7 @@ def _lost_arguments(block, config):
     if any("from_config" in vars(b) for b in own):
         return []
     if isinstance(block, keras.Layer) and not any("get_config" in vars(b) for b in own):
-        return []  # Keras notes the arguments that were given, and needs no others
+        return []  # Keras records the arguments that were passed, and needs no others
     return [
         f"{name} ({_value(block, name)!r} here)"
         for name in _own_parameters(type(block))
@@ -192,12 +201,12 @@ _Plain = int | float | str | tuple | None
 
 
 def _plain(value):
-    """Numbers and texts as they are, lists as tuples; others as an object equal to none."""
+    """Numbers and strings unchanged, lists as tuples, anything else as its type."""
     if isinstance(value, list | tuple):
         return tuple(_plain(item) for item in value)
     if value is None or isinstance(value, int | float | str):
         return value
-    return type(value)  # of the same kind is all that can be asked of it
+    return type(value)  # nothing more can be compared in general
 
 
 def _shown(cls, name, value):
@@ -207,14 +216,14 @@ def _shown(cls, name, value):
 
 
 def _without_build(config):
-    """A config without what `build` adds to layers in it."""
+    """A config without the entries that `build` adds to layers."""
     if isinstance(config, dict):
         return {k: _without_build(v) for k, v in config.items() if k != "build_config"}
     return [_without_build(v) for v in config] if isinstance(config, list) else config
 
 
 def functional(layer: Any, inputs: Any) -> Any:
-    """A Keras model of inputs and this layer alone."""
+    """A functional Keras model that applies only this layer."""
 
     def symbol(array, name=None):
         dtype = keras.backend.standardize_dtype(array.dtype)

@@ -1,4 +1,4 @@
-"""What is checked: an instance, and more of its kind in any precision."""
+"""The object under test: an instance, and new ones like it in any precision."""
 
 import contextlib
 import copy
@@ -12,12 +12,12 @@ import tensorflow as tf
 
 from mlp_lab.testing.failure import CheckError, reason
 
-ROWS = 6  # of the batches that are drawn
+ROWS = 6  # samples in a random batch
 
 
 @contextlib.contextmanager
 def precision(policy: str):
-    """Keras' defaults for new layers, losses and metrics, put back as they were afterwards."""
+    """Sets Keras' defaults for new layers, losses and metrics, and restores them afterwards."""
     before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64" if policy == "float64" else "float32")
     keras.config.set_dtype_policy(policy)
@@ -29,17 +29,17 @@ def precision(policy: str):
 
 
 class Subject:
-    """An instance, and what makes more of its kind.
+    """An instance, and a way to make more like it.
 
     Args:
-      given: an instance; or a callable without arguments, a class too, that makes one.
-      base: the class that it must be of.
-      skip: names of the parts that are left out.
+      given: an instance, or a class or other callable that makes one without arguments.
+      base: the class that it must be an instance of.
+      skip: names of the parts to leave out.
       parts: names of all parts.
 
     Attributes:
-      first: the given instance, or the first that was made.
-      name: of its class, for messages.
+      first: the given instance, or the first one made.
+      name: the name of its class, for messages.
       notes: what could not be checked, and why.
     """
 
@@ -60,7 +60,7 @@ class Subject:
                 made = given()
             if not isinstance(made, base):
                 raise TypeError(
-                    f"expected a callable that makes a {base.__name__}, got {made!r} from it"
+                    f"expected a callable that makes a {base.__name__}, but it returned {made!r}"
                 )
             self._make = given
         self.first: Any = made
@@ -69,11 +69,11 @@ class Subject:
         self._skip = frozenset(skip)
 
     def wants(self, part: str) -> bool:
-        """Whether a part is to be checked."""
+        """Whether to check a part."""
         return part not in self._skip
 
     def another(self, policy: str = "float32") -> Any:
-        """One more of its kind, which computes in this precision."""
+        """A new instance like the first, which computes in this precision."""
         with precision(policy):
             if self._make is not None:
                 made = self._make()
@@ -84,19 +84,19 @@ class Subject:
                 return type(self.first).from_config(config)
             except Exception as error:
                 self.fail(
-                    f"cannot be made again from its get_config(): {reason(error)}",
-                    "return all arguments of __init__ there, or give the check a callable that "
+                    f"cannot be re-created from its get_config(): {reason(error)}",
+                    "return all arguments of __init__ from it, or pass the check a callable that "
                     "makes an instance",
                     error,
                 )
 
     def fail(self, problem: str, change: str, cause: BaseException | None = None):
-        """Raises the error of a failed check."""
+        """Raises `CheckError`."""
         raise CheckError(f"{self.name}: {problem}; {change}") from cause
 
 
 def _in_precision(config: Any, policy: str) -> Any:
-    """A config in which every layer has another dtype policy."""
+    """The config with this dtype policy in every layer."""
     changed = _replaced(copy.copy(config), policy)
     if isinstance(changed.get("dtype"), str):  # a metric's
         changed["dtype"] = "float64" if policy == "float64" else "float32"
@@ -114,7 +114,7 @@ def _replaced(value: Any, policy: str) -> Any:
 
 
 def drawn(inputs: Any, shape: tuple | None, argument: str, rng: np.random.Generator) -> Any:
-    """The given inputs as NumPy arrays, or normal random ones [rows, *shape] in float32."""
+    """The given inputs as NumPy arrays, or standard normal ones, float32 [rows, *shape]."""
     if inputs is None:
         if shape is None:
             raise ValueError(f"expected either inputs or {argument}, without the batch axis")
@@ -122,14 +122,16 @@ def drawn(inputs: Any, shape: tuple | None, argument: str, rng: np.random.Genera
     arrays = tf.nest.map_structure(np.asarray, inputs)
     rows = {len(a) if a.ndim else 0 for a in tf.nest.flatten(arrays)}
     if len(rows) != 1 or min(rows) < 3:
-        raise ValueError(f"expected at least 3 samples and as many of each, got {sorted(rows)}")
+        raise ValueError(
+            f"expected at least 3 samples, the same number in each array, got {sorted(rows)}"
+        )
     return tf.nest.map_structure(
         lambda a: a.astype("float32") if a.dtype == "float64" else a, arrays
     )
 
 
 def rows_of(inputs: Any) -> int:
-    """How many samples a batch has."""
+    """The number of samples in a batch."""
     return len(tf.nest.flatten(inputs)[0])
 
 
@@ -144,13 +146,13 @@ def floating(array: Any) -> bool:
 
 
 def in_dtype(inputs: Any, dtype: str) -> Any:
-    """Floating-point arrays as tensors of this type, others as they are."""
+    """Floating-point arrays as tensors of this type; others keep their type."""
     return tf.nest.map_structure(
         lambda a: tf.cast(a, dtype) if floating(a) else tf.convert_to_tensor(a), inputs
     )
 
 
 def copy_variables(target: Any, source: Any) -> None:
-    """Gives one block all of another's values, counters and states of generators included."""
+    """Copies all variables of one block to another, counters and generator states included."""
     for to, value in zip(target.variables, source.variables, strict=True):
         to.assign(keras.ops.cast(value, to.dtype))

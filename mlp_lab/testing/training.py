@@ -1,4 +1,4 @@
-"""Some steps of real training, with and without the probes that look at them."""
+"""A few real training steps, with and without probes."""
 
 import math
 import tempfile
@@ -17,11 +17,11 @@ from mlp_lab.testing.failure import not_finite, reason, remedy, unlike
 from mlp_lab.testing.subject import Subject, copy_variables, rows_of, some
 
 CLASSES = 3
-_EPOCHS = 2  # of a whole batch and a smaller one: 4 steps
+_EPOCHS = 2  # each a full batch and a smaller one: 4 steps
 
 
 class Around(Model):
-    """A layer, and a linear classifier of all that it puts out."""
+    """A layer, followed by a linear classifier of all its outputs."""
 
     def __init__(self, layer, **kwargs):
         super().__init__(**kwargs)
@@ -39,13 +39,13 @@ class Around(Model):
         tensor = keras.ops.cast(tensor, self.compute_dtype)
         if len(tensor.shape) and tensor.shape[0] == inputs.shape[0]:
             return self.flatten(tensor)
-        # Without a batch axis of its own: the same for every sample.
+        # An output without a batch axis is the same for every sample.
         row = keras.ops.reshape(tensor, (1, math.prod(tensor.shape)))
         return keras.ops.broadcast_to(row, (keras.ops.shape(inputs)[0], row.shape[1]))
 
 
 class Outputs(Model):
-    """A linear model whose outputs have the shape and kind that a loss or metric takes."""
+    """A linear model with outputs of the shape and kind that a loss or metric expects."""
 
     def __init__(self, shape, from_logits):
         super().__init__(name="outputs")
@@ -62,7 +62,7 @@ class Outputs(Model):
 
 
 def call(layer: Any, inputs: Any, training: bool | None) -> Any:
-    """A layer's outputs; `training` goes to those that have the argument."""
+    """A layer's outputs; `training` is passed only if its call has the argument."""
     if layer._call_has_training_arg:
         return layer(inputs, training=training)
     return layer(inputs)
@@ -77,14 +77,14 @@ def check_training(
     modes: bool = False,
     own: Callable[[Any], Any] = lambda model: model,
 ) -> None:
-    """Steps of training change every trainable weight, and probes change none of their bits.
+    """Training changes every trainable weight, and probes change no bit of any weight.
 
     Args:
-      make: a new model, not compiled; its variables are made by a call.
-      inputs, labels: a batch, arrays.
-      options: of `compile`; a callable among them is called for every model.
-      modes: whether eager steps are to come to the same as those in a graph.
-      own: the part of the model whose weights are to change.
+      make: returns a new model, not compiled; its first call creates the variables.
+      inputs, labels: a batch, as arrays.
+      options: arguments of `compile`; callables are called for every model.
+      modes: whether eager steps must give the same weights as steps in a graph.
+      own: returns the part of the model whose weights must change.
     """
     batch = some(inputs, np.arange(rows_of(inputs)))
 
@@ -104,26 +104,34 @@ def check_training(
         board = TensorBoard(folder, histogram_every=1, probes=probes.standard())
         _fit(subject, seen, batch, labels, [board])
     _check_moved(subject, plain, before, own(plain))
-    for a, b in zip(plain.weights, seen.weights, strict=True):
-        if np.any(a.numpy() != b.numpy()):
-            subject.fail(
-                f"{a.path} is another after the same steps, with probes looking on and without",
-                "keep state in variables and draw random numbers with keras.random.SeedGenerator, "
-                "so that two runs of the same steps are the same",
-            )
+    _check_probes_change_nothing(subject, plain, seen)
     if eager is not None:
         _fit(subject, eager, batch, labels)
-        found = unlike(
-            [w.value for w in eager.trainable_weights],
-            [w.value for w in plain.trainable_weights],
-            1e-3,
-        )
-        if found:
-            subject.fail(
-                f"trained eagerly and in a graph it comes to other weights: {found}",
-                "keep counters and other state of train_step in variables: Python code runs only "
-                "while the graph is traced",
-            )
+        _check_eager(subject, plain, eager)
+
+
+def check_training_on(
+    subject: Subject,
+    labels: np.ndarray,
+    outputs: np.ndarray,
+    from_logits: bool,
+    rng: np.random.Generator,
+    options: Mapping[str, Any],
+) -> None:
+    """`check_training` with a linear model, for a loss or metric of these labels and outputs.
+
+    Args:
+      options: arguments of `compile`, the loss or metric among them.
+    """
+    inputs = rng.normal(size=(len(outputs), 4)).astype("float32")
+    eager = {"optimizer": lambda: keras.optimizers.SGD(0.05), "run_eagerly": True}
+    check_training(
+        subject,
+        lambda: Outputs(outputs.shape[1:], from_logits),
+        inputs,
+        labels,
+        {**eager, **options},  # eagerly, because other parts have checked it in a graph
+    )
 
 
 def _fit(subject, model, inputs, labels, callbacks=()):
@@ -143,8 +151,8 @@ def _fit(subject, model, inputs, labels, callbacks=()):
     found = not_finite([np.asarray(values) for values in history.values()])
     if found:
         subject.fail(
-            f"training gives {found} in {', '.join(history)}",
-            "keep logarithms, divisions and powers away from 0, and exponentials from large values",
+            f"training yields {found} in {', '.join(history)}",
+            "keep logarithms, divisions and powers away from 0, and exponents small",
         )
 
 
@@ -159,18 +167,41 @@ def _check_moved(subject, model, before, own):
     if still:
         subject.fail(
             f"{', '.join(still)} did not change in {2 * _EPOCHS} steps of training",
-            "let the loss depend on it, through operations with a gradient, or make it "
-            "trainable=False",
+            "let the loss depend on it through differentiable operations, or set trainable=False",
+        )
+
+
+def _check_probes_change_nothing(subject, plain, seen):
+    for a, b in zip(plain.weights, seen.weights, strict=True):
+        if np.any(a.numpy() != b.numpy()):
+            subject.fail(
+                f"{a.path} differs after the same steps with and without probes",
+                "keep state in variables and draw random numbers with keras.random.SeedGenerator, "
+                "so that the same steps give the same weights",
+            )
+
+
+def _check_eager(subject, plain, eager):
+    found = unlike(
+        [w.value for w in eager.trainable_weights],
+        [w.value for w in plain.trainable_weights],
+        1e-3,
+    )
+    if found:
+        subject.fail(
+            f"trained eagerly, it ends with other weights than in a graph: {found}",
+            "keep counters and other state of train_step in variables: in a graph, Python code "
+            "runs only during tracing",
         )
 
 
 def classes(rows: int, rng: np.random.Generator) -> np.ndarray:
-    """Class indices, of which none is missing."""
+    """Random class indices; every class occurs."""
     return rng.permutation(np.arange(rows) % CLASSES)
 
 
 def compiled_for_classes() -> dict[str, Any]:
-    """Options of `compile` for logits of classes."""
+    """Arguments of `compile` for a classifier that outputs logits."""
     return {
         "optimizer": lambda: keras.optimizers.SGD(0.05),
         "loss": lambda: losses.SparseCategoricalCrossentropy(from_logits=True),

@@ -13,6 +13,7 @@ import tensorflow as tf
 from mlp_lab import data
 from mlp_lab.data.pipeline import most_rows, one_hot
 from mlp_lab.data.rows import part
+from mlp_lab.display import Displayed, Row
 from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
 from mlp_lab.options.config import Config
@@ -26,8 +27,8 @@ _PICTURED = 10_000
 _TRIED = 32
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Setup:
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Setup(Displayed):
     """The objects that a config names, ready to train, to evaluate or to look into.
 
     Made by `prepare`; `check` refuses parts that do not fit each other, and compiles the model.
@@ -75,6 +76,21 @@ class Setup:
 
     def _labels(self, y: Any) -> Any:
         return one_hot(y, self.dataset.num_classes) if self.label_form == "one_hot" else y
+
+    def _display(self) -> tuple[str, list[Row]]:
+        config, model = self.config, self.model
+        size = f", {model.count_params():,} parameters" if model.built else ""
+        return f"of {config.dataset}", [
+            ("x_train", self.dataset.x_train, ""),
+            ("x_test", self.dataset.x_test, ""),
+            ("labels", f"{self.label_form}, {self.dataset.num_classes} classes"),
+            ("model", f"{config.model}: {type(model).__name__}{size}"),
+            ("loss", config.loss),
+            ("metrics", ", ".join(config.metrics)),
+            ("optimizer", config.optimizer),
+            ("probes", ", ".join(config.probes)),
+            ("replicas", self.replicas.count),
+        ]
 
 
 def prepare(config: Config, replicas: Replicas, say: Callable[[str], None]) -> Setup:
