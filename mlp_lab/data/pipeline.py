@@ -38,9 +38,10 @@ def pieces(
 ) -> tuple[tf.data.Dataset, int]:
     """Endless pieces of up to `per_piece` batches, epoch after epoch.
 
-    A piece is per_piece * batch_size rows, gathered in one go; the last piece of an epoch has
-    the rows that are left over. With per_piece=1, pieces are batches. The order of shuffled
-    rows depends on (seed, epoch) alone, not on per_piece: see `mlp_lab.data.order`.
+    A piece is per_piece * batch_size rows, gathered in one go; the last piece of an epoch, and
+    of a run of rows from files, has the rows that are left over. With per_piece=1, pieces are
+    batches. The order of shuffled rows depends on (seed, epoch) alone, not on per_piece: see
+    `mlp_lab.data.order`.
 
     Args:
       arrays: an array or `Rows` [n, ...], or a nested tuple, list or dict of them. Arrays are
