@@ -134,7 +134,7 @@ class RunFolder:
         if not self._replaced:
             raise InputError(
                 "name",
-                f"the run {str(self.path)!r} exists and stays as it is; choose another --name, or "
+                f"the run {str(self.path)!r} already exists; choose another --name, or "
                 "give --overwrite to delete it",
             )
         if self.path.is_symlink() or not self._is_of_a_run():
