@@ -247,7 +247,6 @@ def main() -> int:
     parser.add_argument("--latency_us", type=float, help="of a message, to project with")
     parser.add_argument("--gigabits", type=float, help="per second, to project with")
     parser.add_argument("--quick", action="store_true", help="a trial: one small network")
-    parser.add_argument("--no_fits", action="store_true", help="do not try `fit` of stock Keras")
     parser.add_argument("--json", help="file for all that was measured")
     options = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -271,8 +270,6 @@ def main() -> int:
     workers = start(2, [sys.executable, *sys.argv])
     if status := max(worker.wait() for worker in workers):
         return status
-    if options.no_fits:
-        return 0
     says = fits()
     print("\n| `fit` on two workers | how it went |\n|---|---|")
     for whose, line in says.items():

@@ -1,7 +1,7 @@
 """Tables of parameters, thinned by default: what every pair of values needs, and no more."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import pytest
 
@@ -40,7 +40,7 @@ def slow(*values):
     return pytest.param(*values, marks=pytest.mark.slow)
 
 
-def slow_but(names: Iterable[str], kept: Sequence[str]) -> list:
+def slow_but(names: Iterable[str], kept: Collection[str]) -> list:
     """For `pytest.mark.parametrize`: all names, those that are not kept marked slow."""
     names = list(names)
     assert set(kept) <= set(names), "a name that is kept is none of them"

@@ -10,7 +10,7 @@ from process import ROOT, environment, popen
 import mlp_lab
 
 FLAGS = [
-    "--data_source=sample", "--epochs=4", "--dropout=0.3", "--histogram_every=20",
+    "--data_source=sample", "--epochs=3", "--dropout=0.3", "--histogram_every=20",
     "--checkpoint_every=20", "--nojit_compile", "--hidden_units=32,16", "--pictures_every=2",
     "--verbose=line", "--precision=float32",
 ]  # fmt: skip

@@ -129,6 +129,7 @@ def test_plot(tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_options(tmp_path):
     printed, saved = benchmark("options", "--quick", home=tmp_path)
     assert saved["results"].keys() == {"plain", "deterministic"}
@@ -142,10 +143,8 @@ def test_options(tmp_path):
     assert "`--deterministic`" in rows(printed)
 
 
-def test_scaling(tmp_path):
-    printed, saved = benchmark("scaling", "--quick", "--rounds=1", "--no_fits", home=tmp_path)
-    assert saved["workers"] == 2
-    assert all(0 < seconds < 1 for seconds in saved["sum"].values())
+def assert_follows(saved, printed):
+    """What the scaling benchmark concludes from what it has measured."""
     (network,) = saved["networks"].values()
     assert network["parameters"] == 784 * 8 + 8 + 8 * 10 + 10
     formula = network["alone"]["128"] + 2 * (
@@ -162,9 +161,21 @@ def test_scaling(tmp_path):
     assert "| 8 | 128 |" in printed
 
 
+def test_scaling_concludes(capsys):
+    measured = {"parameters": 784 * 8 + 8 + 8 * 10 + 10, "alone": {128: 2e-3}, "together": 4e-3}
+    ring, sizes = scaling_benchmark.ring, scaling_benchmark.SIZES
+    sums = {size: ring(2, size, 2e-4, 3e9) for size in sizes}
+    saved = {"workers": 2, "sum": sums, "networks": {"8": measured}}
+    scaling_benchmark.report(saved, None, None)
+    assert_follows(json.loads(json.dumps(saved)), capsys.readouterr().out)
+
+
 @pytest.mark.slow
-def test_scaling_tells_what_fit_does_on_two_workers(tmp_path):
+def test_scaling(tmp_path):
     printed, saved = benchmark("scaling", "--quick", "--rounds=1", home=tmp_path)
+    assert saved["workers"] == 2
+    assert all(0 < seconds < 1 for seconds in saved["sum"].values())
+    assert_follows(saved, printed)
     # The reason for a train function of our own; when Keras mends it, this line goes.
     assert saved["fits"]["keras"].startswith("ValueError in _maybe_symbolic_build: ")
     assert saved["fits"]["ours"].startswith("trained, loss ")

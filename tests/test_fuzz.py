@@ -4,6 +4,7 @@ import time
 import tracemalloc
 
 import pytest
+from covering import slow
 from fuzzing import TARGETS
 from hypothesis import HealthCheck, given, settings
 
@@ -11,17 +12,18 @@ from hypothesis import HealthCheck, given, settings
 MOST_BYTES = 256 * 1024**2
 MOST_SECONDS = 20  # for a hang; a busy machine takes its time
 
-EXAMPLES = {"idx": 300, "gzip": 20, "npz": 200, "cache": 50, "rows": 300, "shards": 300}
-EXAMPLES |= {"checkpoint": 150, "flags": 250}
+EXAMPLES = {"idx": 100, "gzip": 20, "npz": 70, "cache": 50, "rows": 100, "shards": 100}
+EXAMPLES |= {"checkpoint": 150, "flags": 100}
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_taken_or_refused_in_one_line(name):
+@pytest.mark.parametrize("times", [1, slow(3)])
+def test_taken_or_refused_in_one_line(name, times):
     target = TARGETS[name]()
     found = {True: 0, False: 0}
 
     @settings(
-        max_examples=EXAMPLES[name], derandomize=True, deadline=None, database=None,
+        max_examples=times * EXAMPLES[name], derandomize=True, deadline=None, database=None,
         suppress_health_check=[*HealthCheck],
     )  # fmt: skip
     @given(target.inputs)
