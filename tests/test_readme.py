@@ -101,7 +101,7 @@ def test_translation_says_the_same(kind):
 def test_design_names_files_that_exist():
     """A name without a folder is in the folder of the file before it."""
     text = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
-    table = text[text.index("## Where is what") : text.index("## Rooms")]
+    table = text[text.index("## Where to find what") : text.index("## Rooms")]
     cells = re.findall(r"^\|[^|]*\|(.*)\|$", table, re.MULTILINE)[2:]
     assert len(cells) > 40
     for cell in cells:
