@@ -821,7 +821,7 @@ def _(expected):
 
 @row("T14-accuracy_19", "0.8878; 0.878 to 0.886", slow=True)
 def _(expected):
-    # The lab's order of samples, new in every epoch, ends higher; see README's table.
+    # The lab's order of samples, new in every epoch, ends higher; see docs/results.md.
     assert expected[1] - 0.015 < trained("last epoch: test accuracy") < expected[2] + 0.015
 
 

@@ -159,7 +159,7 @@ def _checkpoints(
         resume=setup.config.resume,
         stop=signals.asked,
         events=folder.path,
-        delete=False,  # not before the model is saved
+        delete=False,  # a run keeps its last checkpoints, also if its model cannot be saved
         say=say,
     )
 
