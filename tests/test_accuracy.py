@@ -9,7 +9,8 @@ from process import ROOT
 from mlp_lab.options import flags
 from mlp_lab.training import run
 
-# Epoch -> range of the test accuracy. the five seeds of docs/results.md, widened by the spread between them.
+# Epoch -> range of the test accuracy: the five seeds of docs/results.md, widened by the spread
+# between them.
 RANGES = {
     "mnist_mse": {1: (0.10, 0.28), 10: (0.49, 0.59), 50: (0.76, 0.80)},
     "fashion_mnist": {1: (0.83, 0.86), 20: (0.882, 0.898)},
