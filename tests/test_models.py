@@ -749,6 +749,7 @@ MIRRORED = """
 """
 
 
+@pytest.mark.slow  # test_replicas.py compares them with one device
 def test_two_devices_equal_plain_keras():
     """In a process of its own: devices are set up before TensorFlow starts."""
     done = subprocess.run(

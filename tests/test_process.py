@@ -87,7 +87,10 @@ def test_a_forked_process_is_as_a_new_one(how, folder):
     ],
 )
 def test_it_ends_as_a_new_one(line, status, unbuffered, tmp_path):
-    (tmp_path / "script.py").write_text(f"import os, signal, sys\nprint('begun')\n{line}\n")
+    # A test that is started in the background has inherited that SIGINT is ignored.
+    heard = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    script = f"import os, signal, sys\n{heard}\nprint('begun')\n{line}\n"
+    (tmp_path / "script.py").write_text(script)
     env = {**buffered(tmp_path), **({"PYTHONUNBUFFERED": "1"} if unbuffered else {})}
     forked, new = both(str(tmp_path / "script.py"), env=env, stdin=-1)
     assert (forked[0], forked[1]) == (new[0], new[1])

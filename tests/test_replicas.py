@@ -48,7 +48,7 @@ def run_cases(replicas, *chosen, home):
 
 
 def test_two_devices(tmp_path):
-    run_cases(2, "-k", "same_as_one_device and Clipping-sgd-False or run_is", home=tmp_path)
+    run_cases(2, "-k", "same_as_one_device and Clipping-sgd-False", home=tmp_path)
 
 
 @pytest.mark.slow
