@@ -23,12 +23,14 @@ class InputError(ValueError):
         (`"data_dir"`, `"loss"`), which is also its name in `Config`; empty if no
         option is to blame.
       problem: what came, what is allowed and what to do, on one line.
+      place: file and line that the option comes from, `"my.flags:3"`; empty if none.
     """
 
-    def __init__(self, option: str, problem: str):
+    def __init__(self, option: str, problem: str, place: str = ""):
         self.option = option
         self.problem = one_line(problem)
-        super().__init__(one_line(f"--{option}: {self.problem}") if option else self.problem)
+        text = f"--{option}: {self.problem}" if option else self.problem
+        super().__init__(one_line(f"{place}: {text}" if place else text))
 
 
 def near_miss(name: str, names: Iterable[str]) -> str:

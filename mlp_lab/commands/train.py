@@ -13,7 +13,8 @@ every epoch, and writes a folder with TensorBoard logs and the saved model.
   tensorboard --logdir=logs
 
 A later flag wins over an earlier one, so flags after --flagfile change what the
-file says. A flagfile holds one flag a line; a line that starts with # is a comment.
+file says. A flagfile holds one flag a line. A # at the start of a line or after a
+space starts a comment, except inside quotes; quotes around a whole value are left out.
 """
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ def convert(
     test: str | os.PathLike[str] | None = None,
     rows_per_shard: int = ROWS_PER_SHARD,
     overwrite: bool = False,
+    say: Callable[[str], None] = print,
 ) -> dict[str, int]:
     """Writes a data set as a folder of shards, a few thousand rows at a time.
 
@@ -36,6 +37,7 @@ def convert(
       test: the test images as CSV.
       rows_per_shard: rows in every file of a part except the last.
       overwrite: whether to replace an existing folder of shards.
+      say: told how CSV files were read.
 
     Returns:
       The number of rows in "train" and "test".
@@ -46,7 +48,7 @@ def convert(
     parts: dict[str, Iterable[dict[str, np.ndarray]]]
     path = Path(os.path.expanduser(os.fspath(source)))
     if test is not None:
-        parts = {"train": csv_chunks(path, info), "test": csv_chunks(test, info)}
+        parts = {"train": csv_chunks(path, info, say), "test": csv_chunks(test, info, say)}
     else:
         arrays = read_arrays(find_files(path, info), info, memory_mb=0)
         parts = {

@@ -25,7 +25,8 @@ def find_files(path: Path, info: DatasetInfo) -> dict[str, Path]:
 
     A folder may hold several candidates. The order of preference is: shards, plain IDX, gzipped
     IDX, npy (`x_train.npy`, ...), npz. IDX and npy files may be mixed; an npz is used only if one
-    of the four arrays has no such file.
+    of the four arrays has no such file. In place of a file there may be a folder that holds one
+    of the same name, as some programs unpack archives; a file comes first.
 
     Args:
       path: a folder, or an .npz file.
@@ -40,7 +41,9 @@ def find_files(path: Path, info: DatasetInfo) -> dict[str, Path]:
         or lacks the files.
     """
     try:
-        names = sorted(entry.name for entry in os.scandir(path))
+        with os.scandir(path) as entries:
+            files = {entry.name: not entry.is_dir() for entry in entries}
+        names = sorted(files)
     except FileNotFoundError:
         raise DataFault(path, "does not exist") from None
     except NotADirectoryError:
@@ -51,18 +54,21 @@ def find_files(path: Path, info: DatasetInfo) -> dict[str, Path]:
         raise unreadable(path, error) from error
     if not names:
         raise DataFault(path, f"is an empty directory; expected {_expected(info)}")
-    if INDEX in names:
+    if files.get(INDEX):
         return dict.fromkeys(ARRAY_NAMES, path / INDEX)
     found = {}
     for array in ARRAY_NAMES:
-        known = (*idx_names(array), f"{array}.npy")
-        name = next((name for name in known if name in names), None)
-        if name is not None:
-            found[array] = path / name
+        known = [name for name in (*idx_names(array), f"{array}.npy") if name in files]
+        places = [path / name for name in known if files[name]]
+        places += [path / name / name for name in known if (path / name / name).is_file()]
+        # A folder alone is not what was meant; what reads it says so.
+        places += [path / name for name in known]
+        if places:
+            found[array] = places[0]
     if len(found) == len(ARRAY_NAMES):
         return found
     for name in info.npz_names:
-        if name in names:
+        if name in files:
             return dict.fromkeys(ARRAY_NAMES, path / name)
     if found:
         lacking = [IDX_STEMS[array] for array in ARRAY_NAMES if array not in found]

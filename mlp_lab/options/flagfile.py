@@ -1,5 +1,6 @@
 """Flagfiles: text files with a flag a line."""
 
+import codecs
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -10,11 +11,42 @@ _FLAG = re.compile(r"--?flagfile(?:[=\s]\s*(.*))?", re.DOTALL)
 _MOST_NESTED = 10
 _MOST_BYTES = 1024**2
 
+_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+
+# Up to a comment: whole quotations, and anything but a # at the start or after a space.
+_BEFORE_COMMENT = re.compile(r"""(?:"[^"]*"|'[^']*'|(?<!\s)(?<!^)#|[^#])*""")
+# A flag with a value that is quoted as a whole, perhaps with a comment after it.
+_QUOTED = re.compile(r"""(-[^\s=]*=)(?:"((?:[^"]|"")*)"|'((?:[^']|'')*)')(?:\s+#.*)?""")
+
+
+class Argument(str):
+    """An argument of the command line that comes from a flagfile.
+
+    Attributes:
+      place: `"FILE:LINE"`, the line counted from 1.
+    """
+
+    place: str
+
+    def __new__(cls, text: str, place: str):
+        """An argument and where it comes from."""
+        argument = super().__new__(cls, text)
+        argument.place = place
+        return argument
+
+
+def place_of(argument: str) -> str:
+    """`"FILE:LINE"` of an argument from a flagfile; empty for others."""
+    return argument.place if isinstance(argument, Argument) else ""
+
 
 def expanded(arguments: Sequence[str], depth: int = 0) -> list[str]:
     """The arguments, with each --flagfile=PATH replaced by the flags of that file.
 
     A flagfile may name others. (absl's own reader does not stop at a file that never ends.)
+
+    Returns:
+      The arguments; those from files are of the type `Argument`.
 
     Raises:
       InputError: a file cannot be read, or files are nested more than 10 deep.
@@ -29,33 +61,56 @@ def expanded(arguments: Sequence[str], depth: int = 0) -> list[str]:
             result.append(argument)
             continue
         path = next(rest, "") if match[1] is None else match[1]
+        place = place_of(argument)
         if not path:
-            raise InputError("flagfile", "needs a value: write --flagfile=PATH")
+            raise InputError("flagfile", "needs a value: write --flagfile=PATH", place)
         if depth == _MOST_NESTED:
             raise InputError(
                 "flagfile",
                 f"cannot be read: {path!r} is named by the {_MOST_NESTED}th flagfile inside "
                 "another; does one name itself?",
+                place,
             )
-        result += expanded([*_flags(_read(path))], depth + 1)
+        result += expanded([*_flags(_read(path, place), path)], depth + 1)
     return result
 
 
-def _flags(text: str) -> Iterator[str]:
-    for line in text.split("\n"):
+def quoted(value: str) -> str:
+    """A value as it is written in a flagfile: in quotes if something in it would be lost."""
+    line = f"--x={value}"
+    if [*_flags(line, "")] == [line]:
+        return value
+    return '"' + value.replace('"', '""') + '"'
+
+
+def _flags(text: str, path: str) -> Iterator[str]:
+    for number, line in enumerate(text.split("\n"), 1):
         line = line.strip()
-        if line and not line.startswith(("#", "//")):
-            yield line
+        if line.startswith("//"):
+            continue
+        whole = _QUOTED.fullmatch(line)
+        if whole is not None:
+            flag, double, single = whole.groups()
+            value = single.replace("''", "'") if double is None else double.replace('""', '"')
+            yield Argument(flag + value, f"{path}:{number}")
+            continue
+        match = _BEFORE_COMMENT.match(line)
+        flag = match[0].strip() if match else line
+        if flag:
+            yield Argument(flag, f"{path}:{number}")
 
 
-def _read(path: str) -> str:
+def _read(path: str, place: str) -> str:
     try:
         with open(os.path.expanduser(path), "rb") as file:
             content = file.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:
             raise ValueError(f"more than {_MOST_BYTES:,} bytes in {path!r}")
-        return content.decode("utf-8")
+        if content.startswith(_WIDE) or b"\0" in content[:2]:
+            raise ValueError(f"{path!r} is UTF-16; save it as UTF-8")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError("flagfile", f"cannot be read: {path!r} is not text: {error}") from None
+        problem = f"cannot be read: {path!r} is not text: {error}"
+        raise InputError("flagfile", problem, place) from None
     except (OSError, ValueError) as error:
-        raise InputError("flagfile", f"cannot be read: {error}") from None
+        raise InputError("flagfile", f"cannot be read: {error}", place) from None

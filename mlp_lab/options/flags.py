@@ -1,5 +1,6 @@
 """Command-line flags, made from the fields of `Options` classes and read into them."""
 
+import bisect
 import dataclasses
 import re
 from collections.abc import Callable, Sequence
@@ -31,21 +32,59 @@ def parse(arguments: Sequence[str], kind: type[Options] = Config) -> Any:
 
     Raises:
       InputError: an unknown flag, a value that cannot be read or is not allowed, a
-        flagfile that cannot be read, or an argument that is not a flag.
+        flagfile that cannot be read, or an argument that is not a flag. If it comes from a
+        flagfile, the message begins with file and line.
     """
     fields = {flag_name(field): field for field in dataclasses.fields(kind)}
-    values = _define(fields)
     given = flagfile.expanded(arguments)
+    values, fault = _read(fields, given)
+    if fault is not None:
+        raise InputError(fault.option, fault.problem, _place_of_fault(fields, given, fault))
+    try:
+        return kind(**{field.name: values[name].value for name, field in fields.items()})
+    except InputError as error:
+        raise InputError(error.option, error.problem, _place_of_last(error.option, given)) from None
+
+
+def _read(
+    fields: dict[str, dataclasses.Field], given: Sequence[str]
+) -> tuple[Any, InputError | None]:
+    """The values of the flags, and the error of the first that cannot be read."""
+    values = _define(fields)
     try:
         rest = values(["program", *given])[1:]
     except absl_flags.UnrecognizedFlagError as error:
         hint = near_miss(error.flagname, [*fields, "flagfile", "help", "version"])
-        raise InputError(error.flagname, f"no such flag{hint}; --help lists all flags") from None
+        return values, InputError(error.flagname, f"no such flag{hint}; --help lists all flags")
     except (absl_flags.Error, ValueError) as error:
-        raise _bad_value(error, [*fields]) from None
+        return values, _bad_value(error, [*fields])
     if rest:
-        raise InputError("", f"unexpected argument {rest[0]!r}; every flag is written --name=value")
-    return kind(**{field.name: values[name].value for name, field in fields.items()})
+        problem = f"unexpected argument {rest[0]!r}; every flag is written --name=value"
+        return values, InputError("", problem)
+    return values, None
+
+
+def _place_of_fault(
+    fields: dict[str, dataclasses.Field], given: Sequence[str], fault: InputError
+) -> str:
+    """Where the argument comes from with which a fault arises; empty if not from a file."""
+
+    def arose(count: int) -> bool:
+        return str(_read(fields, given[:count])[1]) == str(fault)
+
+    count = bisect.bisect_left(range(1, len(given)), True, key=arose) + 1
+    if fault.option:
+        return _place_of_last(fault.option, given[:count])
+    return flagfile.place_of(given[count - 1])
+
+
+def _place_of_last(option: str, given: Sequence[str]) -> str:
+    """Where the last argument comes from that sets an option; empty if not from a file."""
+    for argument in reversed(given):
+        name = argument.lstrip("-").partition("=")[0]
+        if argument.startswith("-") and name in (option, f"no{option}"):
+            return flagfile.place_of(argument)
+    return ""
 
 
 def to_text(config: Config) -> str:
@@ -62,9 +101,10 @@ def to_text(config: Config) -> str:
         if isinstance(value, bool):
             lines.append(f"--{'' if value else 'no'}{field.name}")
         elif isinstance(value, tuple):
-            lines.append(f"--{field.name}={','.join(str(item) for item in value)}")
+            text = ",".join(str(item) for item in value)
+            lines.append(f"--{field.name}={flagfile.quoted(text)}")
         else:
-            lines.append(f"--{field.name}={value}")
+            lines.append(f"--{field.name}={flagfile.quoted(str(value))}")
     return "\n".join(lines) + "\n"
 
 

@@ -242,3 +242,35 @@ def test_never_falls_back(world, make: SimpleNamespace, tmp_path: Path) -> None:
     broken = folder / "t10k-labels-idx1-ubyte.gz"
     broken.write_bytes(gzip.compress(b""))
     assert f"{broken}: is empty" in mistake(folder)
+
+
+@pytest.mark.parametrize("beside", [True, False])
+def test_folders_of_the_names_of_files(
+    beside: bool, tmp_path: Path, make: SimpleNamespace, arrays: dict
+) -> None:
+    """An archive unpacked by some programs: a folder for each file, perhaps beside the files."""
+    folder = make.folder(tmp_path, arrays, "")
+    for stem in IDX_STEMS.values():
+        content = (folder / stem).read_bytes()
+        (folder / stem).unlink()
+        (folder / stem).mkdir()
+        inside = folder / stem / stem
+        if beside:
+            (folder / stem.replace("-idx", ".idx")).write_bytes(content)
+            inside.write_bytes(b"another")
+        else:
+            inside.write_bytes(content)
+    assert same(quiet(folder), arrays)
+
+
+def test_a_folder_without_the_file_is_said(
+    tmp_path: Path, make: SimpleNamespace, arrays: dict
+) -> None:
+    folder = make.folder(tmp_path, arrays, "")
+    stem = IDX_STEMS["y_train"]
+    (folder / stem).unlink()
+    (folder / stem).mkdir()
+    assert f"{stem}: is a directory, expected a file" in mistake(folder)
+    (folder / "y_train.npy").mkdir()
+    (folder / f"{stem}.gz").write_bytes(gzip.compress(make.idx_bytes(arrays["y_train"])))
+    assert same(quiet(folder), arrays)
