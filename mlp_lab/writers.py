@@ -10,7 +10,6 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -27,6 +26,8 @@ from tensorboard.plugins.scalar import metadata as scalar_metadata
 from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.util.tensor_util import make_tensor_proto
 
+from mlp_lab import folders
+
 # Integers up to this size are exact in float64, which the HParams dashboard uses.
 _EXACT = 2**53
 
@@ -39,22 +40,28 @@ _FILES = itertools.count()
 class Writer:
     """The event file of one folder.
 
-    TensorBoard follows only the newest file of a folder, so everything for a folder goes
-    through one writer. The first write creates the file; the first one after `close`
-    starts a new file.
+    TensorBoard follows only the newest file of a folder, so everything for a folder goes through
+    one writer. The first write creates the file; the first one after `close`, or of a copy of
+    the writer, starts a new file.
 
-    An event file is a TFRecord file of `Event` messages, and is written as one instead of
-    with `tf.summary`: that runs an operation per record, which takes longer than the writing
-    itself, and only logs errors in its queue (a full disk), which are raised here.
+    An event file is a TFRecord file of `Event` messages, and is written as one instead of with
+    `tf.summary`: that runs an operation per record, which takes longer than the writing itself,
+    and only logs errors in its queue (a full disk), which are raised here.
 
     Args:
-      folder: created by the first write if it is missing.
+      folder: created by the first write; local, or `gs://...` and the like.
+
+    Raises:
+      ValueError: TensorFlow has no such file system.
     """
 
-    def __init__(self, folder: str | Path):
-        self.folder = Path(folder)
+    def __init__(self, folder: str | os.PathLike[str]):
+        self.folder = folders.folder(folder)
         self._file: tf.io.TFRecordWriter | None = None
-        self._path: Path | None = None
+        self._path: folders.Folder | None = None
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**vars(self), "_file": None, "_path": None}
 
     def _open(self) -> tf.io.TFRecordWriter:
         if self._file is None:
@@ -212,7 +219,8 @@ class Writer:
         """
         if self._file is not None and self._path is not None:
             self._file.flush()
-            if not self._path.exists():
+            # Other file systems keep no open file: a flush writes it again.
+            if not isinstance(self._path, folders.Remote) and not self._path.exists():
                 raise FileNotFoundError(errno.ENOENT, "the event file was removed", str(self._path))
 
     def close(self) -> None:

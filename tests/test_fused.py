@@ -12,7 +12,7 @@ import mlp_lab
 from mlp_lab import losses, metrics
 from mlp_lab.callbacks import TensorBoard
 from mlp_lab.engine import compilation
-from mlp_lab.engine.inputs import wants_every_batch
+from mlp_lab.engine.batch_hooks import wants_every_batch
 
 ROWS, CLASSES = 100, 3
 
@@ -255,7 +255,7 @@ def test_auto_compiles_with_xla_where_it_pays_and_can(monkeypatch):
         model = cls((6,), CLASSES)
         model.compile("sgd", losses.SparseCategoricalCrossentropy(from_logits=True))
         model.fit(x, y, batch_size=8, epochs=2, verbose=0)
-        return set(used)
+        return set(used[-2:])  # before them the steps may have been tried with XLA
 
     assert choice(steps=27) == {False}
     assert choice(steps=26) == {True}
@@ -323,7 +323,7 @@ def test_predict_runs_batches_of_the_size_asked_for():
 
     class Net(mlp_lab.MLP):
         def predict_step(self, data):
-            shapes.append(data[0].shape[0])
+            shapes.append(data.shape[0])
             return super().predict_step(data)
 
     model = Net((6,), CLASSES)
@@ -383,6 +383,7 @@ def test_a_second_fit_compiles_nothing_anew():
             return super().train_step(data)
 
     model = Net((6,), CLASSES)
+    model(x[:8])  # a step of one's own would be traced to make the weights
     model.compile("sgd", losses.SparseCategoricalCrossentropy(from_logits=True))
     options = {"batch_size": 8, "verbose": 0, "validation_data": (x, y)}
     model.fit(x, y, **options)

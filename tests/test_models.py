@@ -436,9 +436,6 @@ def test_several_inputs_and_outputs_equal_plain_keras():
             {"first": losses.SparseCategoricalCrossentropy(True), "second": "mse"},
             loss_weights={"first": 1.0, "second": 0.5},
             metrics={"first": metrics.Accuracy()},
-            # Keras weights the losses of single outputs by the batch size only where it knows
-            # it: in eager steps, and in the lab's compiled ones.
-            run_eagerly=base is keras.Model,
         )
         logs = model.fit(
             {"a": x, "b": x[:, :2]},

@@ -129,3 +129,30 @@ def test_own_compile_is_saved_and_loaded_only_with_help():
     own = mlp_lab.MLP((2,), 1)
     own.compile_from_config({"optimizer": "sgd", "loss": "mse"})
     assert own.compiled
+
+
+def test_keras_fit_tells_its_data_set_before_callbacks_start():
+    """Variables are made, and restored, on the form of its batches, whatever the data are."""
+    seen = []
+
+    class Told(keras.Sequential):
+        def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+            seen.append(iterator)
+            super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
+
+    class Starts(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append("begun")
+
+    model = Told([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    batches = ((np.zeros((2, 3)), np.zeros((2, 1))) for _ in range(9))
+    model.fit(batches, steps_per_epoch=3, shuffle=False, verbose=0, callbacks=[Starts()])
+    data, begun = seen
+    assert begun == "begun"
+    assert [spec.shape.as_list()[1:] for spec in data._distributed_dataset.element_spec] == [
+        [3],
+        [1],
+    ]
+    assert type(data.data_adapter).__name__ == "GeneratorDataAdapter"
+    assert (data.steps_per_epoch, data.num_batches) == (3, 3)

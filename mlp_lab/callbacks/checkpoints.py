@@ -2,17 +2,32 @@
 
 import math
 import os
-import re
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
-import tensorflow as tf
+import numpy as np
 
 from mlp_lab.callbacks.checks import check_glass_box, finite_weights
-from mlp_lab.checkpoints import Store, collect, decode, encode, restore
-from mlp_lab.engine.replicas import Replicas
+from mlp_lab.callbacks.copies import FreshCopies, Function
+from mlp_lab.checkpoints import (
+    Store,
+    collect,
+    decode,
+    digests,
+    encode,
+    lacking,
+    restore,
+    unsaved,
+)
+from mlp_lab.checkpoints.events import cut_back, sizes
+from mlp_lab.checkpoints.interval import interval
+from mlp_lab.checkpoints.memory import changed, generators, set_generators
+from mlp_lab.folders import folder as as_folder
+
+# Generators that data may be drawn with.
+_DRAWN_WITH = frozenset(("python", "numpy"))
 
 
 class Stopped(Exception):
@@ -27,16 +42,22 @@ class Stopped(Exception):
         self.why = why
 
 
-class Checkpoints(keras.callbacks.Callback):
+class Checkpoints(FreshCopies):
     """Saves the whole state of a training at intervals, and resumes from the latest checkpoint.
 
     If a training is killed, at any moment, and started again with the same arguments, it ends
     with the same weights, optimizer state, metrics and history, bit for bit, as one that was
-    never killed. For this it also saves the position within the epoch, the metrics' sums, what
-    `EarlyStopping`, `ReduceLROnPlateau` and `ModelCheckpoint` remember, and the states of all
-    random generators. Your own callbacks take part if they have `get_state()` and
-    `set_state(state)`. `tf.data` pipelines are read again up to the position, so they must
-    produce the same batches again.
+    never killed. The state is everything that a training changes and that can be reached from
+    the model through attributes, lists and dicts: variables of any number of optimizers, of
+    metrics and of your own, random generators, and numbers, arrays and lists of them in
+    attributes that your classes set. It also saves the position within the epoch, what
+    `EarlyStopping`, `ReduceLROnPlateau` and `ModelCheckpoint` remember, and the states of the
+    generators of Python, NumPy and Keras. Your own callbacks take part if they have
+    `get_state()` and `set_state(state)`. What has a state that cannot be saved, such as an open
+    file, is named when the fit begins.
+
+    Data other than arrays are read again up to the position, so they must give the same batches
+    again: those of the epoch, or with `steps_per_epoch` and from generators those of all epochs.
 
     Event files below `events` are truncated to what they held at the checkpoint, so that curves
     continue without a restart or duplicate steps.
@@ -44,11 +65,12 @@ class Checkpoints(keras.callbacks.Callback):
     Among several workers, only the chief reads and writes files, and it sends the others what
     it read; all save, and stop, after the same call. They need no shared folder.
 
-    Pass it as the last callback. Steps run in compiled calls of up to half a second; it saves
-    at the end of the call in which a checkpoint becomes due.
+    It is called after all other callbacks. Steps run in compiled calls of up to half a second; it
+    saves at the end of the call in which a checkpoint becomes due. A copy, and what is unpickled,
+    is a new callback with the same arguments.
 
     Args:
-      folder: for the checkpoints.
+      folder: for the checkpoints; also on a file system that only TensorFlow knows (`gs://`).
       every: a number of steps; or a time in seconds or minutes, "30s" or "1m"; or None to save
         only on `stop`.
       keep: how many of the latest checkpoints are kept.
@@ -68,6 +90,12 @@ class Checkpoints(keras.callbacks.Callback):
 
     # It needs no call after every step; once per compiled call is enough.
     any_steps_per_execution = True
+    # It saves what other callbacks remember of the same step.
+    comes_last = True
+    of_a_fit = (
+        *("step", "saved_step", "seconds", "_others", "_pending", "_epoch", "_in_epoch", "_skip"),
+        *("_saved_time", "_begun", "_random", "_drawing", "_logs"),
+    )
 
     def __init__(
         self,
@@ -81,79 +109,125 @@ class Checkpoints(keras.callbacks.Callback):
         say: Callable[[str], None] = print,
     ):
         super().__init__()
-        self.store = Store(Path(os.fspath(folder)), keep, say)
+        self._say = Function(say, print)
+        self.store = Store(folder, keep, self._say)
+        self._steps, self._interval = interval(every)
+        self._resume = resume
+        self._delete = delete
+        self._stop = Function(stop or _never, _never)
+        self._events = None if events is None else as_folder(events, "events")
+        self._reset()
+
+    def _reset(self) -> None:
         self.step = 0  # steps made in all epochs; checkpoints are named after it
         self.saved_step = -1  # step of the last checkpoint, below 0 if there is none
         self.seconds = 0.0  # time spent saving
-        self._steps, self._interval = _every(every)
-        self._resume = resume
-        self._delete = delete
-        self._stop = stop
-        self._events = None if events is None else Path(os.fspath(events))
         self._others: list[keras.callbacks.Callback] = []
         self._pending: dict | None = None
         self._epoch = self._in_epoch = self._skip = 0
         self._saved_time = 0.0
-        self._replicas = Replicas(tf.distribute.get_strategy())
+        self._begun: Mapping[str, str] = {}  # digests of what rarely changes
+        self._random: dict[str, Any] = {}  # generators when the fit, and the epoch, began
+        self._drawing: set[str] = set()  # those that the data are drawn with
+        self._logs: dict[str, Any] = {}
 
     # As a Keras callback.
 
     def before_fit(self, model: keras.Model, callbacks: list[keras.callbacks.Callback]) -> None:
         """Called by `fit` before any callback starts, so that all find the state restored."""
+        spent = self.seconds
+        self._reset()
+        self.seconds, self._saved_time = spent, time.monotonic()
         self._others = [c for c in callbacks if c is not self]
-        self._epoch = self._in_epoch = self._skip = self.step = 0
-        self.saved_step, self._saved_time = -1, time.monotonic()
-        self._replicas = model.replicas
-        self._pending = self._load() if self._resume else None
+        self._begun = digests(model)
+        self._tell_of_unsaved(model)
+        self._pending = self._load(model.replicas) if self._resume else None
         if self._pending is None:
             return
-        parts = ("weights", "optimizer", "callbacks")
-        restore(model, self._others, self._pending["state"], parts)
-        self._skip = self._pending["position"]["in_epoch"]
-        self.step = self.saved_step = self._pending["position"]["step"]
-        if self._events is not None and self._replicas.chief:
-            _cut_back(self._events, self._pending["events"])
+        if lacking(model, self._pending["state"]):
+            model.make_missing_variables()
+        different = restore(model, self._others, self._pending["state"])
+        position = self._pending["position"]
+        self._skip = position["in_epoch"]
+        self.step = self.saved_step = position["step"]
+        if self._events is not None and model.replicas.chief:
+            cut_back(self._events, self._pending["events"])
+        self._say(f"resumed from the checkpoint of step {self.step} in {str(self.store.folder)!r}")
+        if different:
+            self._say(f"not as in the training that is resumed: {', '.join(different)}")
 
-    def _load(self) -> dict | None:
-        if self._replicas.workers == 1:
+    def _tell_of_unsaved(self, model) -> None:
+        left_out = unsaved(model)
+        if model.random_operations:
+            names = ", ".join(model.random_operations)
+            left_out.append(f"tf.random in the step ({names}; use keras.random)")
+        if left_out:
+            self._say(f"checkpoints do not hold the state of {', '.join(left_out)}")
+
+    def _load(self, replicas) -> dict | None:
+        if replicas.workers == 1:
             return self.store.load()
-        loaded = self.store.load() if self._replicas.chief else None
-        content = self._replicas.from_chief(None if loaded is None else encode(loaded))
+        loaded = self.store.load() if replicas.chief else None
+        content = replicas.from_chief(None if loaded is None else encode(loaded))
         return None if content is None else decode(content, "checkpoint of the chief")
 
     def on_train_begin(self, logs=None):
         check_glass_box(self, self.model)
-        if self._pending is not None:
-            position = self._pending["position"]
-            self.model.resume_at(position["epoch"], position["in_epoch"], position["order"])
+        self._random["fit"] = generators()
+        if self._pending is None:
+            return
+        position, self._random = self._pending["position"], self._pending["random"]
+        set_generators(self._random["fit"], _DRAWN_WITH)
+        self.model.resume_at(
+            position["epoch"], position["in_epoch"], position["order"], position["number"],
+            logs=position["logs"], skipped=self._set_generators,
+        )  # fmt: skip
+        # What the data are drawn with now is where it was; a thread may be drawing ahead.
+        self._drawing = changed(self._random["fit"], generators()) & _DRAWN_WITH
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch, self._in_epoch = epoch, 0
-        if self._pending is not None:
+        if self._pending is not None and epoch == self._pending["position"]["epoch"]:
             # Callbacks have started and metrics have been reset: what is restored now stays.
-            parts = ["callbacks", "generators", *(["metrics"] if self._skip else [])]
-            restore(self.model, self._others, self._pending["state"], parts)
+            restore(self.model, self._others, self._pending["state"], self._drawing)
             self.model.history.epoch = list(self._pending["history"]["epoch"])
             self.model.history.history = self._pending["history"]["logs"]
-            self._pending = None
-        elif self._due() or self.saved_step < 0:
-            self.save()
+            if self._skip:  # the epoch's data are drawn from its beginning
+                set_generators(self._random["epoch"], _DRAWN_WITH - self._drawing)
+            else:
+                self._pending = None
+        else:
+            self._pending, self._skip = None, 0
+            self._random["epoch"] = generators()
+            if self._due() or self.saved_step < 0:
+                self.save()
         self._end_if_asked()
+
+    def _set_generators(self) -> None:
+        """Called when the steps made before the checkpoint have been skipped."""
+        if self._pending is not None:
+            self._drawing |= changed(self._random["epoch"], generators()) & _DRAWN_WITH
+            set_generators(self._pending["state"]["generators"], _DRAWN_WITH - self._drawing)
 
     def on_train_batch_end(self, batch, logs=None):
         before = max(self._in_epoch, self._skip)
         # Keras counts a last, shorter call as if it had full length.
         self._in_epoch = min(batch + 1, self.params.get("steps") or math.inf)
-        if self._in_epoch <= self._skip:
-            return  # made before the checkpoint
+        if self._in_epoch <= self._skip:  # made before the checkpoint
+            if self._pending and self._in_epoch + self.model.steps_per_execution > self._skip:
+                # Other callbacks have been called for steps that are skipped.
+                restore(self.model, self._others, self._pending["state"], self._drawing)
+            return
+        self._pending = None
         self.step += self._in_epoch - before
         self._skip = 0
+        self._logs = logs or {}
         if self._due():
             self.save()
         self._end_if_asked()
 
     def on_train_end(self, logs=None):
-        if self._delete and finite_weights(self.model) and self._replicas.chief:
+        if self._delete and finite_weights(self.model) and self.model.replicas.chief:
             self.store.clear()
 
     def save(self) -> None:
@@ -172,15 +246,18 @@ class Checkpoints(keras.callbacks.Callback):
                 "in_epoch": self._in_epoch,
                 "step": self.step,
                 "order": self.model.sample_order(self._epoch),
+                "number": self.model.epoch_number(self._epoch),
+                "logs": {n: v for n, v in self._logs.items() if isinstance(v, float | np.ndarray)},
             },
             "history": {
                 "epoch": list(self.model.history.epoch),
                 "logs": self.model.history.history,
             },
-            "state": collect(self.model, self._others),
-            "events": {} if self._events is None else _sizes(self._events),
+            "state": collect(self.model, self._others, self._begun),
+            "random": self._random,
+            "events": {} if self._events is None else sizes(self._events),
         }
-        if self._replicas.chief:
+        if self.model.replicas.chief:
             self.store.save(self.step, tree)
         self.saved_step, self._saved_time = self.step, time.monotonic()
         self.seconds += self._saved_time - start
@@ -194,13 +271,15 @@ class Checkpoints(keras.callbacks.Callback):
         if self._interval is None:
             return False
         # Workers' clocks differ, so they decide together.
-        return self._replicas.any(time.monotonic() - self._saved_time >= self._interval)
+        return self.model.replicas.any(time.monotonic() - self._saved_time >= self._interval)
 
     def _end_if_asked(self) -> None:
-        why = self._stop() if self._stop is not None else None
+        why = self._stop()
         wanted = why is not None and why is not False
         # If one worker is asked to stop, all stop; all get the number, such as a signal's.
-        asked = self._replicas.largest((int(why) if isinstance(why, int) else 0) or int(wanted))
+        asked = self.model.replicas.largest(
+            (int(why) if isinstance(why, int) else 0) or int(wanted)
+        )
         if asked:
             why = why if wanted else asked
             if self.saved_step != self.step:
@@ -208,34 +287,5 @@ class Checkpoints(keras.callbacks.Callback):
             raise Stopped(why)
 
 
-def _every(every: int | str | None) -> tuple[int | None, float | None]:
-    """The interval as (steps, seconds), of which one or both are None."""
-    if every is None:
-        return None, None
-    if isinstance(every, int) and not isinstance(every, bool) and every >= 1:
-        return every, None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)([sm])", every) if isinstance(every, str) else None
-    if found is None:
-        raise ValueError(
-            'every: expected a number of steps (at least 1), a time such as "30s" or "1m", or '
-            f"None, got {every!r}"
-        )
-    return None, float(found[1]) * {"s": 1, "m": 60}[found[2]]
-
-
-def _event_files(folder: Path) -> dict[str, Path]:
-    found = folder.rglob("events.out.tfevents.*") if folder.is_dir() else []
-    return {str(path.relative_to(folder)): path for path in found}
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    return {name: path.stat().st_size for name, path in _event_files(folder).items()}
-
-
-def _cut_back(folder: Path, sizes: dict[str, int]) -> None:
-    """Removes what was written to the event files after the checkpoint."""
-    for name, path in _event_files(folder).items():
-        if name not in sizes:
-            path.unlink()
-        elif path.stat().st_size > sizes[name]:
-            os.truncate(path, sizes[name])
+def _never() -> None:
+    """Does not ask to stop."""

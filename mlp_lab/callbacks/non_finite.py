@@ -1,11 +1,12 @@
 """Finds the first number that is not finite: in which tensor and in which batch."""
 
 import dataclasses
+import io
 import json
 import math
 import os
+import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,8 +14,15 @@ import numpy as np
 import tensorflow as tf
 
 from mlp_lab.callbacks.checks import check_glass_box, finite_weights
+from mlp_lab.callbacks.copies import FreshCopies
+from mlp_lab.callbacks.finding import Finding, first_non_finite
+from mlp_lab.checkpoints import Held
+from mlp_lab.checkpoints.walk import Found
 from mlp_lab.engine.capture import weight_names
+from mlp_lab.engine.keras_hooks import optimizers_of
 from mlp_lab.engine.step import Step
+from mlp_lab.folders import Remote
+from mlp_lab.folders import folder as as_folder
 
 # Time between looks at the weights: at least this many seconds, and this many times as long as
 # a look takes.
@@ -39,66 +47,24 @@ class NonFiniteError(ArithmeticError):
         self.step, self.kind, self.name = step, kind, name
 
 
-@dataclasses.dataclass(frozen=True)
-class Finding:
-    """A tensor that is not finite."""
-
-    kind: str
-    name: str
-    nan: int
-    inf: int
-    size: int
-
-
-def first_non_finite(step: Step, skipped: bool = False) -> Finding | None:
-    """The first tensor of a step that is not finite, in the order of computation.
-
-    The order is: weights, the batch, activations from the inputs to the outputs, the loss,
-    gradients from the outputs back to the inputs, and the new weights.
-
-    Args:
-      step: the step.
-      skipped: whether the optimizer skips steps whose gradients are not finite, as one that
-        scales the loss does until it has found its scale. Such gradients are not reported.
-    """
-    batch = {f"part {i}": a for i, a in enumerate(tf.nest.flatten(step.data)) if a is not None}
-    gradients = {} if skipped else step.gradients
-    groups = {
-        "weight": step.weights,
-        "batch": batch,
-        "activation": step.activations,
-        "loss": {"": step.loss},
-        "gradient": {name: gradients[name] for name in reversed(list(gradients))},
-        "new weight": step.new_weights,
-    }
-    for kind, tensors in groups.items():
-        for name, tensor in tensors.items():
-            array = np.asarray(tensor)
-            if array.dtype.kind not in "fV":  # bfloat16 is V
-                continue
-            array = array.astype("float32", copy=False)
-            if not np.isfinite(array).all():
-                nan, inf = int(np.isnan(array).sum()), int(np.isinf(array).sum())
-                return Finding(kind, name, nan, inf, array.size)
-    return None
-
-
-class NonFinite(keras.callbacks.Callback):
+class NonFinite(FreshCopies):
     """Ends a training whose numbers are no longer finite, and finds the first that is not.
 
     Up to twice a second and at the end of every epoch it looks at the loss and the weights. If
-    they are finite, it keeps the state of the training. If they are not, it goes back to the
-    state it kept, repeats the same steps one by one with all their tensors, up to the first
-    tensor that is not finite, and raises an error. The model then has the weights from before
-    that step. Otherwise steps run as they do without it: results are equal bit for bit. It
-    holds one copy of the weights and of the optimizer's variables, and up to 64 MiB of data.
+    they are finite, it keeps the state of the training, as far as `Checkpoints` can save it. If
+    they are not, it goes back to the state it kept, repeats the same steps one by one with all
+    their tensors, up to the first tensor that is not finite, and raises an error. The model then
+    has the weights from before that step. Otherwise steps run as they do without it: results are
+    equal bit for bit. It holds one copy of the weights and of the optimizers' variables, and up
+    to 64 MiB of data. A copy, and what is unpickled, is a new callback with the same arguments.
 
     If several steps per call draw from a `tf.data` pipeline (`steps_per_execution` above 1),
     their data are not known. The error then names no step, and the model has the weights that
     were kept.
 
     Args:
-      folder: where to write the findings; made when there are any. `report.json`; `batch.npz`,
+      folder: where to write the findings; made when there are any; also on a file system that
+        only TensorFlow knows (`gs://`). `report.json`; `batch.npz`,
         the arguments of `train_step`; `last_finite.weights.h5`, the weights before the step,
         for `model.load_weights`. None writes nothing.
 
@@ -109,12 +75,19 @@ class NonFinite(keras.callbacks.Callback):
 
     # It needs no call after every step; once per compiled call is enough.
     any_steps_per_execution = True
+    # It goes back to before the first step.
+    needs_variables = True
+    of_a_fit = ("_calls", "_kept", "_found", "_bytes", "_next", "_loss")
 
     def __init__(self, folder: str | os.PathLike | None = None):
         super().__init__()
-        self._folder = None if folder is None else Path(os.fspath(folder))
+        self._folder = None if folder is None else as_folder(folder)
+        self._reset()
+
+    def _reset(self) -> None:
         self._calls: list[Any] = []
-        self._kept: list[tuple[Any, tf.Tensor]] = []
+        self._kept: Held | None = None
+        self._found: Found | None = None  # where the state is
         self._bytes = 0
         self._next = 0.0
         self._loss: Any = None
@@ -123,7 +96,7 @@ class NonFinite(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         check_glass_box(self, self.model)
-        self._loss = None
+        self._loss = self._found = None
         self.model.guard = self
         self.model.observers.append(self)  # so that `stopped` is called, after an error too
 
@@ -153,7 +126,7 @@ class NonFinite(keras.callbacks.Callback):
 
     def before(self, again, size):
         """Called before a call of steps; `again(observers)` repeats them."""
-        if not self._kept:
+        if self._kept is None:
             self._keep()
         self._calls.append(again)
         self._bytes += size
@@ -162,6 +135,11 @@ class NonFinite(keras.callbacks.Callback):
         """Called after a call of steps."""
         self._loss = logs.get("loss") if isinstance(logs, dict) else None
         full = len(self._calls) >= _CALLS or self._bytes >= _BYTES
+        if self._found is None and self._kept is not None:
+            # The first steps may make variables, of which there is no earlier state.
+            outgrown = self._kept.outgrown()
+            self._found = None if outgrown else self._kept.found
+            full = full or outgrown
         # All workers look after the same call.
         if self.model.replicas.any(full or time.monotonic() >= self._next):
             self._look()
@@ -196,40 +174,41 @@ class NonFinite(keras.callbacks.Callback):
         )  # fmt: skip
 
     def _forget(self):
-        self._kept, self._calls, self._bytes = [], [], 0
+        self._kept, self._calls, self._bytes = None, [], 0
 
     def _finite(self) -> bool:
-        if self._loss is not None and not math.isfinite(float(self._loss)):
-            return False
-        return finite_weights(self.model)
-
-    def _variables(self):
-        return [*self.model.variables, *self.model.optimizer.variables]
+        # A step of the user's may return the losses of single samples.
+        losses = tf.nest.flatten(self._loss, expand_composites=True)
+        known = [np.asarray(loss, float) for loss in losses if loss is not None]
+        return all(np.isfinite(loss).all() for loss in known) and finite_weights(self.model)
 
     def _keep(self):
         optimizer = self.model.optimizer
-        if not optimizer.built:  # else its variables appear only in the first step
-            optimizer.build(self.model.trainable_variables)
-        # Not copies: assigning to a variable while its value is held gives it new memory.
-        self._kept = [(v, tf.convert_to_tensor(v.value)) for v in self._variables()]
+        weights = self.model.trainable_variables
+        if weights and isinstance(optimizer, keras.Optimizer) and not optimizer.built:
+            optimizer.build(weights)  # else only in the first step
+        # Steps that run eagerly may set new attributes.
+        self._kept = Held(self.model, None if self.model.run_eagerly else self._found)
 
     def _go_back(self):
-        for variable, value in self._kept:
-            variable.assign(value)
+        if self._kept is not None:
+            self._kept.put_back()
 
     def _check(self, step: Step):
-        skips = isinstance(self.model.optimizer, keras.optimizers.LossScaleOptimizer)
+        optimizers = optimizers_of(self.model)
+        skips = any(isinstance(o, keras.optimizers.LossScaleOptimizer) for o in optimizers)
         finding = first_non_finite(step, skips)
         if finding is not None:
-            self._found(step, finding)
+            self._report(step, finding)
 
-    def _found(self, step: Step, finding: Finding):
+    def _report(self, step: Step, finding: Finding):
         """Puts the weights from before the step back, writes the finding, and raises it."""
         names = weight_names(self.model)
         for weight in self.model.weights:
             if id(weight) in names:
                 weight.assign(step.weights[names[id(weight)]])
         of = f" of {finding.name}" if finding.name else ""
+        self.model.training_progress.steps = step.number
         message = (
             f"step {step.number}: the {finding.kind}{of} is not finite: {finding.nan} NaN and "
             f"{finding.inf} infinite of {finding.size} numbers"
@@ -246,14 +225,24 @@ class NonFinite(keras.callbacks.Callback):
         (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
         names = ("x", "y", "sample_weight")
         parts = keras.utils.unpack_x_y_sample_weight(step.data)
+        flat = [tf.nest.flatten(part, expand_composites=True) for part in parts]
         arrays = {
-            name if len(tf.nest.flatten(part)) == 1 else f"{name}_{i}": array
-            for name, part in zip(names, parts, strict=True)
-            for i, array in enumerate(tf.nest.flatten(part))
+            name if len(part) == 1 else f"{name}_{i}": array
+            for name, part in zip(names, flat, strict=True)
+            for i, array in enumerate(part)
             if array is not None
         }
-        np.savez(folder / "batch.npz", **arrays)
-        self.model.save_weights(folder / "last_finite.weights.h5")
+        content = io.BytesIO()
+        np.savez(content, **arrays)
+        (folder / "batch.npz").write_bytes(content.getvalue())
+        weights = folder / "last_finite.weights.h5"
+        if not isinstance(folder, Remote):
+            self.model.save_weights(weights)
+            return
+        with tempfile.TemporaryDirectory() as local:  # Keras writes local files
+            self.model.save_weights(os.path.join(local, weights.name))
+            with open(os.path.join(local, weights.name), "rb") as file:
+                weights.write_bytes(file.read())
 
 
 class _EveryStep:

@@ -5,36 +5,40 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+import warnings
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import keras
-import numpy as np
 
 from mlp_lab import probes as all_probes
 from mlp_lab.callbacks.checks import check_glass_box
+from mlp_lab.callbacks.copies import FreshCopies
 from mlp_lab.callbacks.cost import Cost
-from mlp_lab.callbacks.template import summary
+from mlp_lab.callbacks.recorder import Recorder
 from mlp_lab.callbacks.worker import Worker
+from mlp_lab.engine.progress import steps_made
+from mlp_lab.folders import folder
 from mlp_lab.probes.base import Probe
-from mlp_lab.probes.statistics import Statistics, summarize
 from mlp_lab.schedules import Auto, Every, Never
-from mlp_lab.writers import Writer
+
+# Names that a warning lists.
+_SHOWN = 6
 
 
-class TensorBoard(keras.callbacks.Callback):
+class TensorBoard(FreshCopies):
     """Writes what the model's real training steps did, for TensorBoard.
 
-    In `log_dir/train`, at the true step (`optimizer.iterations`, so that the curves of a
-    second `fit` or a resumed run continue where they stopped):
+    In `log_dir/train`, at the true step (all steps that the model has made, so that the curves
+    of a second `fit` or a resumed run continue where they stopped):
 
       weights/..., gradients/..., activations/..., updates/...: histograms and mean, std,
         min, max and norm, at every `histogram_every`-th step
       units/...: dead and saturated units, at the same steps
       batch_loss, batch_<metric>, learning_rate: of this batch alone, at the same steps or as
-        `update_freq` says
-      epoch_loss, epoch_<metric>: means over the epoch, after each epoch
+        `update_freq` says; no learning_rate if the model has no optimizer of its own
+      epoch_loss, epoch_<metric>: means over the epoch, after each epoch; histograms and mean,
+        std, min, max and norm of what is not a single number
       steps_per_second, observing/share: after each epoch; the share is an upper bound of the
         part of the training time that looking took
 
@@ -48,14 +52,16 @@ class TensorBoard(keras.callbacks.Callback):
     of all replicas together, and only the chief of several workers writes.
 
     Args:
-      log_dir: folder for `train/` and `validation/`.
+      log_dir: folder for `train/` and `validation/`; local, or of another file system that
+        TensorFlow knows, such as `gs://bucket/run`.
       histogram_every: steps from one look to the next; "auto" for as often as it costs less
         than 3 % of the time; 0 for never.
       update_freq: when the batch's own loss and metrics are written: "batch" or a number of
         steps; "epoch" for never; None for together with the histograms.
       probes: what to read; None for all of `mlp_lab.probes.standard()`.
       layers: regular expression; only layers and weights with a match in their name are
-        recorded. Sums over the whole model still include all of them.
+        recorded. Sums over the whole model still include all of them. If nothing matches, a
+        warning at the first look lists some names.
 
     Raises:
       ValueError: an argument is out of range.
@@ -64,6 +70,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     # It gets steps one by one, however many run in one call; see GlassBox.observers.
     any_steps_per_execution = True
+    of_a_fit = ("_shared", "_probes", "_recorder", "_worker", "_cost", "_chief", "_matched")
 
     def __init__(
         self,
@@ -74,31 +81,37 @@ class TensorBoard(keras.callbacks.Callback):
         layers: str | None = None,
     ):
         super().__init__()
-        self.log_dir = Path(os.fspath(log_dir))
-        shared = _schedule(histogram_every)
-        self._shared = shared
-        self._probes: list[tuple[Probe, Every]] = []
-        for probe in all_probes.standard() if probes is None else probes:
+        self.log_dir = folder(log_dir, "log_dir")
+        self._freqs = histogram_every, update_freq
+        self._read = list(all_probes.standard() if probes is None else probes)
+        for probe in self._read:
             if not isinstance(probe, Probe):
                 raise ValueError(
                     f"probes: expected instances of mlp_lab.probes.Probe, got {probe!r}; write "
                     "Weights(), not Weights"
                 )
-            own = shared if probe.every is None else Every(probe.every)
-            if isinstance(probe, all_probes.Batch) and update_freq is not None:
-                own = _update_schedule(update_freq)
-            self._probes.append((probe, own))
         try:
             self._layers = re.compile(layers or "")
         except re.error as error:
             raise ValueError(
                 f"layers: {layers!r} is not a valid regular expression: {error}"
             ) from None
-        self._writers: dict[str, Writer] = {}
+        self._reset()
+
+    def _reset(self) -> None:
+        every, update_freq = self._freqs
+        self._shared = _schedule(every)
+        self._probes: list[tuple[Probe, Every]] = []
+        for probe in self._read:
+            own = self._shared if probe.every is None else Every(probe.every)
+            if isinstance(probe, all_probes.Batch) and update_freq is not None:
+                own = _update_schedule(update_freq)
+            self._probes.append((probe, own))
+        self._recorder = Recorder(self.log_dir)
         self._worker = Worker()
         self._cost = Cost()
-        self._texts: dict[str, str] = {}
         self._chief = True
+        self._matched = False
 
     def set_model(self, model: keras.Model) -> None:
         """Called by `fit`.
@@ -113,6 +126,7 @@ class TensorBoard(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self._chief = self.model.replicas.chief
+        self._matched = False
         if isinstance(self._shared, Auto) and self.model.replicas.workers > 1:
             raise ValueError(
                 'histogram_every: "auto" depends on the clock, but all workers must look at the '
@@ -124,23 +138,22 @@ class TensorBoard(keras.callbacks.Callback):
         self._cost.begin_epoch()
 
     def on_epoch_end(self, epoch, logs=None):
-        step = int(self.model.optimizer.iterations.numpy())
         if not self._chief:
             return
-        groups: dict[str, dict[str, float]] = {"train": {}, "validation": {}}
+        step = steps_made(self.model)
+        groups: dict[str, dict[str, Any]] = {"train": {}, "validation": {}}
         for name, value in (logs or {}).items():
-            if np.ndim(value) == 0:
-                group = "validation" if name.startswith("val_") else "train"
-                groups[group][f"epoch_{name.removeprefix('val_')}"] = float(value)
+            group = "validation" if name.startswith("val_") else "train"
+            groups[group][f"epoch_{name.removeprefix('val_')}"] = value
         cost = self._cost
         if cost.seconds:
             groups["train"]["steps_per_second"] = cost.steps / cost.seconds
         if cost.looks and not math.isnan(cost.share):
             groups["train"]["observing/share"] = cost.share
-        for group, scalars in groups.items():
-            if scalars:
-                self._worker.do(functools.partial(self._write, group, step, summary(scalars)))
-        self._worker.do(self._flush)
+        for group, values in groups.items():
+            write = functools.partial(self._recorder.write, group, step, values.items())
+            self._worker.do(write)
+        self._worker.do(self._recorder.flush)
 
     # As an observer of the model's steps.
 
@@ -152,6 +165,8 @@ class TensorBoard(keras.callbacks.Callback):
         """Called after a compiled call; has the step that was looked at, if any, recorded."""
         start = time.perf_counter()
         if seen is not None and self._chief:
+            if not self._matched:
+                self._warn_of_no_match(seen)
             now = seen.number
             due = [probe for probe, schedule in self._probes if schedule.next_step(now) == now]
             self._worker.do(functools.partial(self._record, seen, due))
@@ -165,77 +180,52 @@ class TensorBoard(keras.callbacks.Callback):
         try:
             self._worker.finish()
         finally:
-            for writer in self._writers.values():
-                writer.close()
-            self._writers.clear()
+            self._recorder.close()
 
     # For checkpoints.
 
     def flush(self):
         """Waits until everything that was seen is in the files."""
         self._worker.finish()
-        self._flush()
+        self._recorder.flush()
 
     def get_state(self):
         """The texts written so far: a text is written only when it changes."""
-        return {"texts": dict(self._texts)}
+        return {"texts": dict(self._recorder.texts)}
 
     def set_state(self, state):
         """Restores what `get_state` returned."""
-        self._texts = dict(state["texts"])
+        self._recorder.texts = dict(state["texts"])
 
     # On the worker's thread.
 
     def _record(self, step, probes):
         start = time.perf_counter()
-        scalars: dict[str, float] = {}
-        arrays: dict[str, Statistics] = {}
-        texts: dict[str, str] = {}
-        for probe in probes:
-            for name, value in self._chosen(step, probe).items():
-                tag = f"{probe.group}/{name}" if probe.group else name
-                if isinstance(value, str):
-                    texts[tag] = value
-                elif np.ndim(value) == 0:
-                    scalars[tag] = float(value)
-                else:
-                    found = summarize(value)
-                    arrays[tag] = found
-                    scalars.update({f"{tag}/{k}": v for k, v in found.moments.items()})
-                    if found.nan:
-                        scalars[f"{tag}/nan"] = found.nan
-                    if found.infinite:
-                        scalars[f"{tag}/infinite"] = found.infinite
-        self._write("train", step.number, summary(scalars, arrays))
-        for tag, text in texts.items():
-            if self._texts.get(tag) != text:
-                self._texts[tag] = text
-                self._writer("train").text(tag, text, step.number)
+        values = (item for probe in probes for item in self._chosen(step, probe))
+        self._recorder.write("train", step.number, values)
         self._cost.worked(time.perf_counter() - start)
 
-    def _chosen(self, step, probe) -> Mapping[str, Any]:
-        values = probe.read(step)
-        if not self._layers.pattern or not probe.group:
-            return values
-        parts = [*step.layers, *step.weights]
-        return {
-            name: value
-            for name, value in values.items()
-            if self._layers.search(name)
-            or not any(name == part or name.startswith(f"{part}/") for part in parts)
-        }
+    def _chosen(self, step, probe) -> Iterator[tuple[str, Any]]:
+        parts = self._parts(step) if self._layers.pattern and probe.group else ()
+        for name, value in probe.read(step).items():
+            of_other = any(name == part or name.startswith(f"{part}/") for part in parts)
+            if not of_other or self._layers.search(name):
+                yield f"{probe.group}/{name}" if probe.group else name, value
 
-    def _write(self, group, step, serialized):
-        self._writer(group).raw(serialized, step)
+    def _parts(self, step) -> list[str]:
+        """The names that `layers` chooses from."""
+        return [*step.layers, *step.weights]
 
-    def _writer(self, group) -> Writer:
-        if group not in self._writers:
-            self._writers[group] = Writer(self.log_dir / group)
-        return self._writers[group]
-
-    def _flush(self):
-        for writer in list(self._writers.values()):
-            writer.flush()
+    def _warn_of_no_match(self, step) -> None:
+        """Says once a fit that `layers` matches nothing."""
+        parts, self._matched = self._parts(step), True
+        if self._layers.pattern and not any(map(self._layers.search, parts)):
+            names = ", ".join([*parts[:_SHOWN], *(["..."] if len(parts) > _SHOWN else [])])
+            warnings.warn(
+                f"TensorBoard: layers (--probe_layers) {self._layers.pattern!r} matches no layer "
+                f"and no weight, so that none is recorded; names are {names}",
+                stacklevel=2,
+            )
 
 
 def _schedule(every: int | str) -> Every:

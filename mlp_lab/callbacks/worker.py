@@ -17,6 +17,9 @@ class Worker:
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
 
+    def __reduce__(self):
+        return Worker, (self._jobs.maxsize,)  # a copy, and what is unpickled, has no jobs
+
     def do(self, job: Callable[[], None]) -> None:
         """Queues a job; an error in an earlier job is raised here."""
         self._raise()

@@ -1,7 +1,24 @@
 """Checkpoints: the whole state of a training, in files that are complete or not used."""
 
 from mlp_lab.checkpoints.files import CheckpointError, decode, encode, read, write
-from mlp_lab.checkpoints.state import collect, restore
+from mlp_lab.checkpoints.held import Held, held
+from mlp_lab.checkpoints.state import collect, digests, lacking, restore, unsaved
 from mlp_lab.checkpoints.store import Store
+from mlp_lab.checkpoints.walk import find
 
-__all__ = ["CheckpointError", "Store", "collect", "decode", "encode", "read", "restore", "write"]
+__all__ = [
+    "CheckpointError",
+    "Held",
+    "Store",
+    "collect",
+    "decode",
+    "digests",
+    "encode",
+    "find",
+    "held",
+    "lacking",
+    "read",
+    "restore",
+    "unsaved",
+    "write",
+]

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from mlp_lab.folders import Folder, Remote
+
 _MAGIC = b"mlp_lab\x01"
 _DIGEST = 32
 _START = len(_MAGIC) + _DIGEST
@@ -40,19 +42,24 @@ class CheckpointError(Exception):
     """A checkpoint cannot be read, or does not belong to this model or training."""
 
 
-def write(path: Path, tree: Mapping[str, Any]) -> None:
+def write(path: Folder, tree: Mapping[str, Any]) -> None:
     """Writes a tree of dicts, lists, numbers, strings, None and NumPy arrays.
 
     Atomic: the file is written under a temporary name, flushed to the disk (fsync) and renamed,
     and the folder's entry is flushed too. Whenever the process or the machine stops, the file
-    is complete or does not exist.
+    is complete or does not exist. On another file system (`gs://`) it is written under a
+    temporary name and renamed; how far that is atomic depends on the file system, and a file that
+    is not complete is found by its checksum.
 
     Raises:
       OSError: the disk is full, the folder is gone or permission is missing; the temporary
-        file is removed.
+        file is removed. On another file system it is a `tf.errors.OpError`.
       TypeError: the tree holds anything else.
     """
     parts = _parts(tree)
+    if isinstance(path, Remote):
+        path.write_bytes(b"".join(parts))
+        return
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(unfinished, "wb") as file:
@@ -84,13 +91,15 @@ def _parts(tree: Mapping[str, Any]) -> list[Any]:
     return [_MAGIC + digest.digest(), *parts]
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Folder) -> dict[str, Any]:
     """The tree that `write` was given.
 
     Raises:
       CheckpointError: the file is damaged or is not a checkpoint; the message says which.
       OSError: it cannot be opened.
     """
+    if isinstance(path, Remote):
+        return decode(path.read_bytes(), path.name)
     with open(path, "rb") as file:
         content = file.read(len(_MAGIC))
         if content == _MAGIC:  # else the rest is of no interest

@@ -1,53 +1,53 @@
 """Collects the state of a model in training, and restores it."""
 
-import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import keras
-import ml_dtypes
 import numpy as np
+import tensorflow as tf
 
+from mlp_lab.checkpoints import memory
 from mlp_lab.checkpoints.files import CheckpointError
+from mlp_lab.checkpoints.plain import bits, decoded, digest, encoded, size, typed
+from mlp_lab.checkpoints.walk import Found, Place, find
 
-# What Keras' own callbacks remember from one epoch to the next. Users' callbacks have
-# `get_state()` and `set_state(state)`, with numbers, strings, arrays, lists and dicts.
-_REMEMBERED = {
-    keras.callbacks.EarlyStopping: (
-        "wait",
-        "stopped_epoch",
-        "best",
-        "best_weights",
-        "best_epoch",
-    ),
-    keras.callbacks.ReduceLROnPlateau: ("wait", "best", "cooldown_counter"),
-    keras.callbacks.ModelCheckpoint: (
-        "best",
-        "epochs_since_last_save",
-        "_batches_seen_since_last_saving",
-        "_last_batch_seen",
-        "_current_epoch",
-    ),
-}
+# Plain values of more bytes are saved only if they have changed since the training began, such
+# as data that a model keeps.
+_LARGE = 2**20
+_SAME = "resume with the model, optimizer and metrics that it was made with"
 
 
-def collect(model: keras.Model, callbacks: Iterable[keras.callbacks.Callback]) -> dict[str, Any]:
+def collect(
+    model: keras.Model,
+    callbacks: Iterable[keras.callbacks.Callback],
+    begun: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Everything that the rest of a training depends on, except the position in it.
 
-    That is the weights, the states of random generators (dropout), the optimizer's variables,
-    the metrics' sums, what callbacks remember, and the generators of Python, NumPy and Keras.
+    That is every variable of the model, its optimizers and metrics; random generators; numbers,
+    arrays, and lists and dicts of them in attributes that a user's code has set; what callbacks
+    remember; and the generators of Python, NumPy and Keras.
 
     Args:
-      model: compiled and built, with its optimizer and metrics.
+      model: compiled and built, with its optimizers and metrics.
       callbacks: those of `fit`. The classes of those that remember something, in their order,
         are part of the state.
+      begun: what `digests` returned when the training began. Strings and large arrays that have
+        not changed since are left out; None leaves out nothing.
     """
+    found = find(model)
+    progress = getattr(model, "training_progress", None)
     return {
-        "variables": {group: _taken(group_of) for group, group_of in _groups(model).items()},
-        "callbacks": [
-            {"class": type(c).__name__, "state": _callback_state(c)} for c in callbacks if _names(c)
-        ],
-        "generators": _generators(),
+        "variables": {
+            path: {"dtype": _dtype(v), "value": bits(np.array(v))}
+            for path, v in _readable(model, found).items()
+        },
+        "random": {path: encoded(state_of(g)) for path, g in found.generators.items()},
+        "plain": {p: _entry(p, place, begun or {}) for p, place in found.plain.items()},
+        "progress": None if progress is None else [progress.steps, progress.epochs],
+        "callbacks": memory.states_of(callbacks),
+        "generators": memory.generators(),
     }
 
 
@@ -55,132 +55,151 @@ def restore(
     model: keras.Model,
     callbacks: Sequence[keras.callbacks.Callback],
     state: dict[str, Any],
-    parts: Sequence[str] = ("weights", "optimizer", "metrics", "callbacks", "generators"),
-) -> None:
+    leave: Set[str] = frozenset(),
+) -> list[str]:
     """Restores what `collect` returned.
 
     Args:
-      model: with the same architecture, optimizer and metrics, compiled and built.
+      model: with the same architecture, optimizers and metrics, compiled and built.
       callbacks: the same classes in the same order.
       state: what `collect` returned.
-      parts: which parts of it to restore.
+      leave: generators that stay as they are, of "python", "numpy", "keras" and "eager".
+
+    Returns:
+      The paths of large values that the state does not hold, because they did not change in the
+      training, but that differ from those it was made with.
 
     Raises:
       CheckpointError: the state belongs to another model, optimizer or list of callbacks.
         Nothing has been changed.
     """
-    groups = {n: g for n, g in _groups(model).items() if n in parts}
-    for name, variables in groups.items():
-        _check(name, variables, state["variables"][name])
-    callbacks = [c for c in callbacks if _names(c)] if "callbacks" in parts else []
-    saved = state["callbacks"] if "callbacks" in parts else []
-    found = [type(c).__name__ for c in callbacks]
-    if found != [each["class"] for each in saved]:
-        raise CheckpointError(
-            f"callbacks: the checkpoint was made with {[each['class'] for each in saved]}, this "
-            f"training has {found}; pass the same callbacks in the same order"
-        )
-    for name, variables in groups.items():
-        for variable, taken in zip(variables, state["variables"][name], strict=True):
-            variable.assign(_as_variable(variable, taken["value"]))
-    for callback, each in zip(callbacks, saved, strict=True):
-        _set_callback_state(callback, each["state"])
-    if "generators" in parts:
-        _set_generators(state["generators"])
+    _check_layout(state)
+    found = find(model)
+    variables = _readable(model, found)
+    _check(found, variables, state)
+    memory.check_callbacks(callbacks, state["callbacks"])
+    for path, taken in state["variables"].items():
+        variables[path].assign(typed(taken["value"], taken["dtype"]))
+    for path, taken in state["random"].items():
+        set_state(found.generators[path], decoded(taken))
+    different = []
+    for path, entry in state["plain"].items():
+        place = Place(found.owners[entry["owner"]], decoded(entry["key"]), entry["owner"])
+        if "value" in entry:
+            place.put(decoded(entry["value"]))
+        elif entry["unchanged"] and (not place.exists or digest(place.value) != entry["unchanged"]):
+            different.append(path)
+    if state["progress"] is not None:
+        model.training_progress.steps, model.training_progress.epochs = state["progress"]
+    memory.set_states(callbacks, state["callbacks"])
+    memory.set_generators(state["generators"], state["generators"].keys() - leave)
+    return different
 
 
-def _groups(model) -> dict[str, list[Any]]:
-    metrics = list(model.metrics_variables)
-    if hasattr(model, "replicas"):
-        metrics = model.replicas.each(metrics)  # each replica has its own sums
-    return {
-        "weights": list(model.variables),
-        "optimizer": list(model.optimizer.variables),
-        "metrics": metrics,
+def lacking(model: keras.Model, state: dict[str, Any]) -> list[str]:
+    """Paths in a state of what a model does not have, or not yet. Raises as `restore`."""
+    _check_layout(state)
+    return _absent(find(model), state)
+
+
+def digests(model: keras.Model) -> dict[str, str]:
+    """Of a model's strings and large values, which are saved only if they change."""
+    places = find(model).plain
+    return {p: digest(place.value) for p, place in places.items() if _rarely_changes(place.value)}
+
+
+def unsaved(model: keras.Model) -> list[str]:
+    """What of a model has a state that cannot be saved: paths, and the names of classes."""
+    return [f"{path} ({type(value).__name__})" for path, value in find(model).unsaved.items()]
+
+
+def state_of(generator: Any) -> Any:
+    """The state of a random generator of NumPy or of Python."""
+    if isinstance(generator, np.random.Generator):
+        return generator.bit_generator.state
+    if isinstance(generator, np.random.RandomState):
+        return generator.get_state(legacy=False)
+    return generator.getstate()
+
+
+def set_state(generator: Any, state: Any) -> None:
+    """Restores what `state_of` returned."""
+    if isinstance(generator, np.random.Generator):
+        generator.bit_generator.state = state
+    elif isinstance(generator, np.random.RandomState):
+        generator.set_state(state)
+    else:
+        generator.setstate(state)
+
+
+def _entry(path: str, place: Place, begun: Mapping[str, str]) -> dict[str, Any]:
+    """A plain value, or that it is unchanged: for large ones with its digest, else None."""
+    entry, value = {"owner": place.at, "key": encoded(place.key)}, place.value
+    if path in begun and digest(value) == begun[path]:
+        return {**entry, "unchanged": None if isinstance(value, str) else begun[path]}
+    return {**entry, "value": encoded(value)}
+
+
+def _rarely_changes(value: Any) -> bool:
+    """Strings, such as names of files, may be others when training is resumed."""
+    return isinstance(value, str) or size(value) > _LARGE
+
+
+def _readable(model: keras.Model, found: Found) -> dict[str, Any]:
+    """The variables, so that of those of metrics all replicas' values are seen."""
+    variables, replicas = dict(found.variables), getattr(model, "replicas", None)
+    if replicas is None:
+        return variables
+    for path in found.of_metrics:
+        if isinstance(variables[path], keras.Variable):
+            (variables[path],) = replicas.each([variables[path]])  # each has its own sums
+    return variables
+
+
+def _dtype(variable: Any) -> str:
+    return tf.as_dtype(variable.dtype).name
+
+
+def _absent(found: Found, state: dict[str, Any]) -> list[str]:
+    needed = {
+        "variables": (state["variables"], found.variables),
+        "random": (state["random"], found.generators),
+        "plain": ([entry["owner"] for entry in state["plain"].values()], found.owners),
     }
+    return [path for saved, own in needed.values() for path in saved if path not in own]
 
 
-def _taken(variables) -> list[dict[str, Any]]:
-    return [{"path": v.path, "dtype": v.dtype, "value": _plain(np.array(v))} for v in variables]
-
-
-def _plain(array: np.ndarray) -> np.ndarray:
-    """Types that NumPy does not know by name, such as bfloat16, as their bits."""
-    if array.dtype.kind in "biuf" and array.dtype.name in np.sctypeDict:
-        return array
-    return array.view(f"u{array.dtype.itemsize}")
-
-
-def _as_variable(variable, value: np.ndarray) -> np.ndarray:
-    own = np.dtype(getattr(ml_dtypes, variable.dtype, variable.dtype))
-    return value if value.dtype == own else value.view(own)
-
-
-def _check(group: str, variables, saved: list[dict[str, Any]]) -> None:
-    if len(variables) != len(saved):
+def _check_layout(state: dict[str, Any]) -> None:
+    if not {"variables", "random", "plain", "progress"} <= state.keys():
         raise CheckpointError(
-            f"{group}: the checkpoint has {len(saved)} variables, this model {len(variables)}; "
-            "resume with the model, optimizer and metrics that it was made with"
+            "the checkpoint was made by an older version; start over, in an empty folder"
         )
-    for variable, taken in zip(variables, saved, strict=True):
-        # Paths are not compared: Keras numbers equal names across the whole process.
-        own = variable.dtype, list(variable.shape)
-        other = taken["dtype"], list(taken["value"].shape)
-        if own != other:
+
+
+def _check(found: Found, variables: Mapping[str, Any], state: dict[str, Any]) -> None:
+    """Raises a CheckpointError if a state is not that of a model of the same structure."""
+    absent = _absent(found, state)
+    if absent:
+        raise CheckpointError(
+            f"the checkpoint has {_listed(absent)}, which this model does not have; {_SAME}"
+        )
+    # Metrics start every epoch with new sums.
+    added = [p for p in variables if p not in state["variables"] and p not in found.of_metrics]
+    added += [path for path in found.generators if path not in state["random"]]
+    if added:
+        raise CheckpointError(
+            f"this model has {_listed(added)}, which the checkpoint does not have; {_SAME}"
+        )
+    for path, taken in state["variables"].items():
+        own = _dtype(variables[path]), list(variables[path].shape)
+        saved = taken["dtype"], list(typed(taken["value"], taken["dtype"]).shape)
+        if own != saved:
             raise CheckpointError(
-                f"{group}: {taken['path']} is {other[0]} {other[1]} in the checkpoint, but "
-                f"{variable.path} in this model is {own[0]} {own[1]}; resume with the model, "
-                "optimizer and metrics that it was made with"
+                f"{path} is {saved[0]} {saved[1]} in the checkpoint, but {own[0]} {own[1]} in this "
+                f"model; {_SAME}"
             )
 
 
-def _names(callback) -> tuple[str, ...]:
-    """The names of what makes up a callback's state; empty if it remembers nothing."""
-    if hasattr(callback, "get_state"):
-        return ("get_state",)
-    return next((names for cls, names in _REMEMBERED.items() if isinstance(callback, cls)), ())
-
-
-def _callback_state(callback) -> Any:
-    if hasattr(callback, "get_state"):
-        return callback.get_state()
-    return {n: getattr(callback, n) for n in _names(callback) if hasattr(callback, n)}
-
-
-def _set_callback_state(callback, state) -> None:
-    if hasattr(callback, "get_state"):
-        callback.set_state(state)
-        return
-    for name, value in state.items():
-        setattr(callback, name, value)
-
-
-def _generators() -> dict[str, Any]:
-    version, numbers, gauss = random.getstate()
-    kind, keys, position, has_gauss, cached = np.random.get_state(legacy=True)
-    seeds = _keras_generator()
-    return {
-        "python": [version, list(numbers), gauss],
-        "numpy": [kind, np.array(keys), position, has_gauss, cached],
-        "keras": None if seeds is None else np.array(seeds.state),
-    }
-
-
-def _set_generators(state: dict[str, Any]) -> None:
-    version, numbers, gauss = state["python"]
-    random.setstate((version, tuple(numbers), gauss))
-    kind, keys, position, has_gauss, cached = state["numpy"]
-    np.random.set_state((kind, keys, position, has_gauss, cached))
-    seeds = _keras_generator()
-    if seeds is not None and state["keras"] is not None:
-        seeds.state.assign(state["keras"])
-
-
-def _keras_generator():
-    """The generator behind `keras.random` calls without a seed, if it exists.
-
-    Keras has no public access to it; tests/test_workarounds.py notices a change.
-    """
-    from keras.src.backend.common import global_state
-
-    return global_state.get_global_attribute("global_seed_generator")
+def _listed(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{paths[0]}{more}"

@@ -1,12 +1,15 @@
 """A folder of checkpoints, in which the latest few are kept."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
+
+import tensorflow as tf
 
 from mlp_lab.checkpoints import files
 from mlp_lab.checkpoints.files import CheckpointError
+from mlp_lab.folders import folder as as_folder
 
 _NAME = re.compile(r"step-(\d{12})\.ckpt")
 
@@ -15,7 +18,7 @@ class Store:
     """Checkpoints, named after the number of steps made.
 
     Args:
-      folder: created with the first checkpoint.
+      folder: created with the first checkpoint; also one that TensorFlow reads (`gs://`, `ram://`).
       keep: how many of the latest are kept, at least 1.
       say: called with a message for each file that cannot be used.
 
@@ -23,14 +26,16 @@ class Store:
       ValueError: keep below 1.
     """
 
-    def __init__(self, folder: Path, keep: int = 2, say: Callable[[str], None] = print):
+    def __init__(
+        self, folder: str | os.PathLike, keep: int = 2, say: Callable[[str], None] = print
+    ):
         if not isinstance(keep, int) or isinstance(keep, bool) or keep < 1:
             raise ValueError(f"keep: expected a whole number of at least 1, got {keep!r}")
-        self.folder = Path(folder)
+        self.folder = as_folder(folder)
         self.keep = keep
         self._say = say
 
-    def paths(self) -> list[Path]:
+    def paths(self) -> list[Any]:
         """All checkpoints, the latest first."""
         if not self.folder.is_dir():
             return []
@@ -39,7 +44,7 @@ class Store:
         ]
         return sorted(found, reverse=True)
 
-    def save(self, step: int, tree: Mapping[str, Any]) -> Path:
+    def save(self, step: int, tree: Mapping[str, Any]) -> Any:
         """Writes a checkpoint, then removes the oldest beyond `keep`.
 
         Raises:
@@ -74,7 +79,7 @@ class Store:
         for path in paths:
             try:
                 tree = files.read(path)
-            except (CheckpointError, OSError) as error:
+            except (CheckpointError, OSError, tf.errors.OpError) as error:
                 reasons.append(str(error))
                 self._say(f"checkpoint not used: {error}")
                 continue

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from mlp_lab.data.pipeline import most_rows
-from mlp_lab.engine.inputs import wants_every_batch
+from mlp_lab.engine.batch_hooks import wants_every_batch
 
 # One call computes at most this many floating-point operations, about half a second on two
 # cores, so that progress bars move and Ctrl-C works; and takes a piece of at most this many bytes.

@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from mlp_lab.engine.keras_hooks import layers_of, mask_of, optimizers_of, output_losses
 from mlp_lab.engine.replicas import replica_number
 
 
@@ -19,7 +20,9 @@ class Capture:
     After it has closed, `tensors` holds
 
       loss: the batch's loss, as `compute_loss` returned it
-      labels, outputs, sample_weight: as the step gave them to `compute_metrics`
+      losses: those of single outputs, where there are several, by the names of their metrics
+      labels, outputs, sample_weight: as the step gave them to `compute_metrics`; masks: those
+        of the outputs that have one, by their number
       gradients: by the name of the weight, without a loss scale, as `transform_gradients`
         returned them (or as the optimizer got them, if a custom step does not call it)
       activations: the outputs of each layer by its name; a layer called twice has `name`
@@ -44,21 +47,22 @@ class Capture:
     @property
     def tensors(self) -> dict[str, Any]:
         """What was captured."""
-        empty: dict[str, Any] = {"gradients": {}, "activations": {}}
+        empty: dict[str, Any] = {"gradients": {}, "activations": {}, "losses": {}}
         return self._of_replicas.setdefault(replica_number(), empty)
 
     def __enter__(self):
         model = self._model
         self._graph = _graph()
-        # The only list of nested layers that Keras keeps; tests/test_workarounds.py watches it.
-        for layer in model._flatten_layers(include_self=False):
+        for layer in layers_of(model):
             self._watch(layer, "call", functools.partial(self._saw_outputs, layer))
+        for metric in output_losses(model):
+            self._watch(metric, "update_state", functools.partial(self._saw_output_loss, metric))
         self._watch(model, "compute_loss", self._saw_loss)
         self._watch(model, "compute_metrics", self._saw_metrics)
         self._watch(model, "transform_gradients", self._saw_gradients)
         self._watch(model, "sum_gradients", self._saw_sum)
-        if model.optimizer is not None:
-            self._watch(model.optimizer, "apply", self._saw_apply)
+        for optimizer in optimizers_of(model):
+            self._watch(optimizer, "apply", functools.partial(self._saw_apply, optimizer))
         return self
 
     def __exit__(self, *_):
@@ -82,11 +86,12 @@ class Capture:
         owner.__dict__[name] = watched
 
     def _reachable(self, value):
-        return tf.is_tensor(value) and (
-            isinstance(value, tf.Tensor) and getattr(value, "graph", None) is self._graph
-            if self._graph is not None
-            else isinstance(value, tf.Tensor)
-        )
+        """Whether it is a dense tensor that can leave the step: not of an inner graph."""
+        if not isinstance(value, tf.Tensor):
+            return False
+        if self._graph is None:
+            return hasattr(value, "numpy")
+        return getattr(value, "graph", None) is self._graph
 
     def _saw_outputs(self, layer, outputs, args, kwargs):
         found = self.tensors["activations"]
@@ -100,13 +105,20 @@ class Capture:
         if self._reachable(loss):
             self.tensors["loss"] = loss
 
+    def _saw_output_loss(self, metric, result, args, kwargs):
+        value = args[0] if args else kwargs.get("values")
+        if self._reachable(value):
+            self.tensors["losses"][metric.name] = value
+
     def _saw_metrics(self, result, args, kwargs):
         given = {**dict(zip(("x", "y", "y_pred", "sample_weight"), args, strict=False)), **kwargs}
-        for name, key in {"y": "labels", "y_pred": "outputs"}.items():
-            if given.get(name) is not None:
-                self.tensors[key] = given[name]
-        if given.get("sample_weight") is not None:
-            self.tensors["sample_weight"] = given["sample_weight"]
+        names = {"y": "labels", "y_pred": "outputs", "sample_weight": "sample_weight"}
+        found = {key: given[name] for name, key in names.items() if given.get(name) is not None}
+        outputs = tf.nest.flatten(found.get("outputs", []))
+        masks = {number: mask_of(output) for number, output in enumerate(outputs)}
+        found["masks"] = {number: mask for number, mask in masks.items() if mask is not None}
+        if all(self._reachable(t) for t in tf.nest.flatten(found) if t is not None):
+            self.tensors.update(found)
 
     def _saw_sum(self, sums, args, kwargs):
         (own,) = args
@@ -116,24 +128,25 @@ class Capture:
     def _saw_gradients(self, gradients, args, kwargs):
         self._keep_gradients(gradients, self._model.trainable_weights)
 
-    def _saw_apply(self, result, args, kwargs):
-        if self.tensors["gradients"]:
-            return
+    def _saw_apply(self, optimizer, result, args, kwargs):
         given = {**dict(zip(("grads", "trainable_variables"), args, strict=False)), **kwargs}
-        weights = given.get("trainable_variables") or self._model.optimizer._trainable_variables
-        scale = self._model.optimizer.scale_loss(1.0)
+        weights = given.get("trainable_variables") or optimizer._trainable_variables
+        scale = optimizer.scale_loss(1.0)
         gradients = given["grads"]
         if not isinstance(scale, float) or scale != 1.0:
             gradients = [None if g is None else tf.math.scalar_mul(1 / scale, g) for g in gradients]
         self._keep_gradients(gradients, weights)
 
     def _keep_gradients(self, gradients, weights):
-        names = weight_names(self._model)
-        self.tensors["gradients"] = {
-            names[id(w)]: tf.convert_to_tensor(g)
-            for g, w in zip(gradients, weights, strict=False)
-            if g is not None and id(w) in names
-        }
+        names, kept = weight_names(self._model), self.tensors["gradients"]
+        for gradient, weight in zip(gradients, weights, strict=False):
+            name = names.get(id(weight))
+            # What `transform_gradients` returned comes first; what an optimizer got, later.
+            if gradient is None or name is None or name in kept:
+                continue
+            dense = tf.convert_to_tensor(gradient)
+            if self._reachable(dense):
+                kept[name] = dense
 
 
 def weight_names(model):

@@ -58,33 +58,43 @@ class Compilation(_Mixin):
         )
 
     def get_compile_config(self):
-        """As in Keras; what is left to `fit` is saved as "auto"."""
+        """As in Keras; what is left to `fit` is saved as "auto". Counts of steps are added."""
         config = super().get_compile_config()
+        if not config:
+            return config
         for name, auto in zip(("steps_per_execution", "jit_compile"), self._auto, strict=True):
-            if config and auto:
+            if auto:
                 config[name] = "auto"
-        return config
+        progress = self.training_progress
+        return {**config, "steps_made": progress.steps, "epochs_begun": progress.epochs}
 
     def compile_from_config(self, config):
-        """Compiles a loaded model as the saved one was; Keras does not do this for a class with
-        its own `compile`."""
+        """Compiles a loaded model as the saved one was.
+
+        Keras does not do this for a class with its own `compile`, such as this one; for a
+        user's own, whose arguments are not known, it does as Keras.
+        """
+        self.training_progress.steps = config.pop("steps_made", 0)
+        self.training_progress.epochs = config.pop("epochs_begun", 0)
+        if type(self).compile is not Compilation.compile:
+            return super().compile_from_config(config)
         self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built:
+        if self.built and self.optimizer is not None:
             self.optimizer.build(self.trainable_variables)
 
-    def _worth_xla(self, steps, arrays, batch) -> bool:
+    def _worth_xla(self, steps, arrays, batch, tested) -> bool:
         """Whether XLA is to compile a fit of this many steps on arrays."""
         if not self._auto[1] or self.jit_compile:
             return self.jit_compile
-        return steps >= _STEPS_WORTH_XLA and self._compiles(arrays, batch)
+        return steps >= _STEPS_WORTH_XLA and self._compiles(arrays, batch, tested)
 
-    def _compiles(self, arrays, batch) -> bool:
-        """Whether XLA can compile the forward pass; some operations have no XLA form."""
-        x = keras.utils.unpack_x_y_sample_weight(arrays)[0]
-        few = tf.nest.map_structure(lambda a: tf.convert_to_tensor(a[:batch]), x)
-        forward = tf.function(lambda x: self(x, training=False), jit_compile=True, autograph=False)
-        try:
-            forward.experimental_get_compiler_ir(few)(stage="hlo")
-        except Exception:
-            return False
+    def _compiles(self, arrays, batch, tested) -> bool:
+        """Whether XLA can compile the steps; some operations have no XLA form."""
+        few = tf.nest.map_structure(lambda a: tf.convert_to_tensor(a[:batch]), arrays)
+        with self._feeding(self._piece_batch, self.steps_per_execution, True):
+            try:
+                for step in ("train_step", "test_step") if tested else ("train_step",):
+                    self._execution(step, batch, False).lower(few)
+            except Exception:
+                return False
         return True

@@ -4,7 +4,6 @@ import functools
 import itertools
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from mlp_lab.engine.looks import Looks
@@ -17,22 +16,21 @@ class Execution:
 
     Args:
       model: the model; its `steps_per_execution`, `jit_compile` and `run_eagerly` apply.
-      step: `model.train_step` or `model.test_step`.
+      step: "train_step", which the model's observers look at, or "test_step".
       piece_batch: None if the data set gives batches; otherwise the rows of a batch in
         pieces of up to K batches, from `mlp_lab.data.pipeline.pieces`.
-      observers: those who look at training steps; see `GlassBox.observers`.
     """
 
     # What runs the steps, and what looks at them.
     kinds: tuple[type[Program], type[Looks]] = (Program, Looks)
 
-    def __init__(self, model, step, piece_batch=None, observers=()):
+    def __init__(self, model, step, piece_batch=None):
         program, looks = self.kinds
         self._model = model
         self._piece_batch = piece_batch
-        self._observers = observers
-        self._capturing = step == model.train_step
-        self._program: Any = program(model, step, piece_batch is not None, self._capturing)
+        self._capturing = step == "train_step"
+        method = getattr(model, step)
+        self._program: Any = program(model, method, piece_batch is not None, self._capturing)
         self._looks = looks(model, self._program)
         self._on_spec: Any = (None, None)
 
@@ -42,6 +40,9 @@ class Execution:
         Raises:
           StopIteration: there are no more data.
         """
+        interrupts = self._model.__dict__.get("_interrupts")
+        if interrupts is not None:
+            interrupts.check()
         limit = self._model.steps_per_execution
         skip = self._model.steps_to_skip if self._capturing else 0
         if skip and self._piece_batch is None:
@@ -52,7 +53,7 @@ class Execution:
             if not skipped:
                 raise StopIteration
             if not limit:
-                return self._model.get_metrics_result()
+                return self._model.skipped_logs()
         # train_on_batch and the like bring no tf.data iterator. Steps that run eagerly also take
         # their data one by one.
         if self._model.run_eagerly or not isinstance(iterator, tf.data.Iterator):
@@ -62,10 +63,17 @@ class Execution:
             return self._on_iterator(iterator, limit)
         return self._on_piece(with_absent(next(iterator)))
 
+    def trace(self, spec):
+        """Traces one step on a batch of this form; makes the variables, and runs nothing."""
+        return self._program.one.get_concrete_function(spec)
+
+    def lower(self, batch):
+        """Has XLA translate one step on a batch; raises an error if it cannot."""
+        self._program.one.experimental_get_compiler_ir(batch)(stage="hlo")
+
     def _batch_by_batch(self, iterator, limit):
         logs = None
         for data in map(with_absent, itertools.islice(iterator, limit)):
-            self._build_on(data)
             logs = self._observed(functools.partial(self._on_data, data), 1, data)
         if logs is None:
             raise StopIteration
@@ -91,7 +99,7 @@ class Execution:
         if self._capturing and skip:
             self._model.steps_to_skip -= skip
             if skip * self._piece_batch >= rows:
-                return self._model.get_metrics_result()
+                return self._model.skipped_logs()
         done, logs = skip if self._capturing else 0, None
         program, batch = self._program, self._piece_batch
         own = program.own(batch)
@@ -118,17 +126,13 @@ class Execution:
     # Ways to run n steps from the first one on: how many ran, and what the program returned.
 
     def _on_rest(self, rest, rows, first, n):
-        return n, self._program.on_piece(rest, tf.constant(0), tf.constant(1), rows)
+        return n, self._program.on_rest(rest, rows)
 
     def _on_data(self, data, first, n):
         return n, self._program.one(data)
 
     def _on_drawn(self, data, first, n):
         return n, self._on_spec[1](data)
-
-    def _build_on(self, data):
-        if not self._model.built:
-            self._model(keras.utils.unpack_x_y_sample_weight(data)[0])
 
     def _observed(self, run, steps, data=None, part=None):
         """Runs `steps` steps by `run(first, n)`, watched by the observers and the guard.
@@ -145,10 +149,10 @@ class Execution:
         look = functools.partial(self._looks.run, run, steps, batch)
         guard = self._model.guard
         if guard is None:
-            return self._logs(look(self._observers))
+            return self._logs(look(self._model.observers))
         # If something goes wrong in these steps, they are run again, one by one and observed.
         guard.before(None if data is None else look, 0 if data is None else size_of(data))
-        logs = self._logs(look(self._observers))
+        logs = self._logs(look(self._model.observers))
         guard.after(logs)
         return logs
 

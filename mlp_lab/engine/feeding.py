@@ -1,30 +1,14 @@
 """The compiled functions behind `fit`, `evaluate` and `predict`, and how they are fed."""
 
 import contextlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 from mlp_lab.engine.execution import Execution
+from mlp_lab.engine.modes import Modes
 from mlp_lab.engine.prediction import Prediction
 from mlp_lab.engine.replicas import Replicas
 from mlp_lab.engine.replicated import Replicated
 from mlp_lab.engine.sharing import check_reductions
-
-# What a type checker takes the mix-in's later base to be.
-if TYPE_CHECKING:
-    from keras import Model as _Mixin
-else:
-    _Mixin = object
-
-
-class PieceBatch(NamedTuple):
-    """Rows of a batch if arrays are fed in pieces of several; None if Keras feeds batches."""
-
-    train: int | None
-    test: int | None
-    predict: int | None
-
-
-NO_PIECES = PieceBatch(None, None, None)
 
 
 class _Whole:
@@ -45,13 +29,11 @@ class _Whole:
         return fn(*args, **(kwargs or {}))
 
 
-class Feeding(_Mixin):
+class Feeding(Modes):
     """Makes the functions that Keras' loops call, one for each way of feeding and compiling."""
 
     train_function: Any
     test_function: Any
-    predict_function: Any
-    _piece_batch = NO_PIECES
 
     @property
     def replicas(self):
@@ -75,13 +57,13 @@ class Feeding(_Mixin):
     def make_train_function(self, force=False):
         """Sets `train_function` to a function that runs `train_step`."""
         force = force or self.train_function is None
-        self.train_function = self._execution(self.train_step, self._piece_batch.train, force)
+        self.train_function = self._execution("train_step", self._piece_batch.train, force)
         return self.train_function
 
     def make_test_function(self, force=False):
         """Sets `test_function` to a function that runs `test_step`."""
         force = force or self.test_function is None
-        self.test_function = self._execution(self.test_step, self._piece_batch.test, force)
+        self.test_function = self._execution("test_step", self._piece_batch.test, force)
         return self.test_function
 
     def make_predict_function(self, force=False):
@@ -102,28 +84,13 @@ class Feeding(_Mixin):
     def _execution(self, step, piece_batch, force):
         """A compiled function; one is kept for each way of feeding and compiling."""
         kept = self.__dict__.setdefault("_executions", {})
-        key = step.__name__, piece_batch, self.jit_compile
+        key = step, piece_batch, self.jit_compile
         if key not in kept or force:
-            observers = self.observers if step == self.train_step else ()
             kind = Execution if self.replicas.count == 1 else Replicated
             if kind is Replicated:
                 check_reductions(self.loss)
-            kept[key] = kind(self, step, piece_batch, observers)
+            kept[key] = kind(self, step, piece_batch)
         return kept[key]
-
-    @contextlib.contextmanager
-    def _feeding(self, *mode):
-        before = self._piece_batch, self.steps_per_execution, self.jit_compile
-        self._set_feeding(*mode)
-        try:
-            yield
-        finally:
-            self._set_feeding(*before)
-
-    def _set_feeding(self, piece_batch, steps_per_execution, jit_compile):
-        self._piece_batch = piece_batch
-        self.steps_per_execution = steps_per_execution
-        self.jit_compile = jit_compile
 
     def _scope(self):
         """The scope in which the model's variables are made."""

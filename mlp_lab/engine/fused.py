@@ -5,26 +5,28 @@ import math
 import random
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from mlp_lab.data.pipeline import pieces
 from mlp_lab.data.rows import part
 from mlp_lab.engine.call_size import steps_per_call
 from mlp_lab.engine.compilation import Compilation
-from mlp_lab.engine.feeding import NO_PIECES, Feeding, PieceBatch
-from mlp_lab.engine.inputs import arrays_of_rows, listed, refuse_rows, unpacked
+from mlp_lab.engine.feeding import Feeding
+from mlp_lab.engine.first_batch import FirstBatch
+from mlp_lab.engine.inputs import arrays_of_rows, refuse_rows, unpacked, with_callback
+from mlp_lab.engine.interrupts import Interrupts
+from mlp_lab.engine.modes import NO_PIECES, PieceBatch
 from mlp_lab.engine.position import Order, Position
+from mlp_lab.engine.tensors import spec_of
 
 
-class Fused(Compilation, Feeding, Position):
+class Fused(FirstBatch, Compilation, Feeding, Position):
     """Keras' `fit`, `evaluate` and `predict`, with many steps run by one compiled call.
 
     Arrays, and `mlp_lab.data.Rows` of files, are shuffled in an order that depends only on
-    (`shuffle_seed`, epoch), where epochs are counted by the updates made, over all calls of
-    `fit`. They are taken in pieces of K batches, and K steps run in one call. Everything else
-    that Keras takes (`tf.data` data sets, generators, `class_weight`, `steps_per_epoch`) goes
-    Keras' way, batch by batch.
+    (`shuffle_seed`, epoch), where epochs are counted over all calls of `fit`. They are taken in
+    pieces of K batches, and K steps run in one call. Everything else that Keras takes (`tf.data`
+    data sets, generators, `class_weight`, `steps_per_epoch`) goes Keras' way, batch by batch.
 
     Attributes:
       shuffle_seed: of the order of samples; None draws one from Python's generator, which
@@ -77,14 +79,16 @@ class Fused(Compilation, Feeding, Position):
             "validation_steps": validation_steps,
             "validation_batch_size": validation_batch_size,
         }
-        self._tell_callbacks(callbacks, x, y, sample_weight)
         arrays = arrays_of_rows(x, y, sample_weight)
         simple = class_weight is None and steps_per_epoch is None and isinstance(shuffle, bool)
-        if arrays is not None and simple and self.compiled:
+        if not simple or not self.compiled or self._replaces("make_train_function"):
+            arrays = None
+        self._tell_callbacks(callbacks, arrays, batch_size)
+        if arrays is not None:
             return self._fit_arrays(arrays, batch_size, validation_split, shuffle, options)
         refuse_rows(x, y, sample_weight, validation_data)
         feeding = self._feeding(NO_PIECES, self.steps_per_execution, self.jit_compile)
-        with self._dismissing_observers(), self._positioned(initial_epoch), feeding:
+        with self._fitting(options), feeding:
             return super().fit(
                 x=x,
                 y=y,
@@ -97,24 +101,16 @@ class Fused(Compilation, Feeding, Position):
                 **options,
             )
 
-    def _tell_callbacks(self, callbacks, x, y, sample_weight):
-        """Lets callbacks restore the model before `fit` looks at it."""
-        preparing = [c for c in listed(callbacks) if hasattr(c, "before_fit")]
-        if preparing and self.compiled:
-            self._build_all(arrays_of_rows(x, y, sample_weight), x)
-            for callback in preparing:
-                callback.before_fit(self, listed(callbacks))
-
     def _fit_arrays(self, arrays, batch_size, validation_split, shuffle, options):
         """`fit` on pieces of arrays, several steps in a call."""
         if validation_split and options["validation_data"] is None:
             arrays, options["validation_data"] = _split(arrays, validation_split)
         rows = len(tf.nest.flatten(arrays)[0])
         batch = min(batch_size or 32, rows)
-        self._build_on(arrays, batch)
+        self._build_on(arrays, batch, "train_step")
         callbacks, phases = options["callbacks"], ("train", "test")
         per_call = self._steps_per_call(arrays, batch, callbacks, *phases, shuffle=shuffle)
-        order, own = self._order(shuffle, -(-rows // batch)), self._own_rows(arrays)
+        order, own = self._order(shuffle), self._own_rows(arrays)
         data, steps = pieces(
             arrays, batch, per_call,
             shuffle=shuffle, seed=order.seed, first_epoch=order.first_epoch, own=own,
@@ -122,32 +118,46 @@ class Fused(Compilation, Feeding, Position):
         validation_batch = self._validate_arrays(options, batch, per_call, own)
         jit = self.jit_compile
         if own is None:
-            jit = self._worth_xla(steps * options["epochs"], arrays, batch)
+            tested = options["validation_data"] is not None
+            jit = self._worth_xla(steps * options["epochs"], arrays, batch, tested)
         feeding = self._feeding(PieceBatch(batch, validation_batch, None), per_call, jit)
-        positioned = self._positioned(options["initial_epoch"], order)
-        with self._dismissing_observers(), positioned, feeding:
+        with self._fitting(options, order), feeding:
             return super().fit(x=data, steps_per_epoch=steps, shuffle=False, **options)
 
-    def _order(self, shuffle, steps) -> Order:
-        """The order of samples of a fit, with this many steps in an epoch."""
+    @contextlib.contextmanager
+    def _fitting(self, options, order=None):
+        """While it is open a `fit` runs, with the callback that counts its epochs."""
+        # Past Keras' __setattr__, which would track it.
+        self.__dict__["_interrupts"] = interrupts = Interrupts()
+        with (
+            interrupts,
+            self._dismissing_observers(),
+            self._positioned(options["initial_epoch"], order) as counting,
+            with_callback(options, counting),
+        ):
+            yield
+
+    def _order(self, shuffle) -> Order:
+        """The order of samples of a fit."""
         seed = self.shuffle_seed
         if shuffle and seed is None:
             seed = self.shuffle_seed = random.getrandbits(31)
         # Variables: a callback may find out in `on_train_begin` that training continues elsewhere.
-        return Order(
-            tf.Variable(seed or 0, dtype=tf.int64),
-            tf.Variable(int(self.optimizer.iterations.numpy()) // steps, dtype=tf.int64),
-        )
+        return Order(tf.Variable(seed or 0, dtype=tf.int64), tf.Variable(0, dtype=tf.int64))
 
     def _validate_arrays(self, options, batch, per_call, own):
         """Makes arrays in the options of a fit pieces too; rows of a batch, None for other data."""
         batch = options.pop("validation_batch_size") or batch
         arrays = arrays_of_rows(*unpacked(options["validation_data"]))
-        if arrays is None or options["validation_steps"] is not None:
+        if arrays is None or self._replaces("evaluate", "make_test_function"):
             refuse_rows(options["validation_data"])
             options["validation_batch_size"] = batch
             return None
-        batch = min(batch, len(tf.nest.flatten(arrays)[0]))
+        rows = len(tf.nest.flatten(arrays)[0])
+        if options["validation_steps"] is not None:
+            rows = min(rows, options["validation_steps"] * batch)
+            arrays = tf.nest.map_structure(lambda a: part(a, 0, rows), arrays)
+        batch = min(batch, rows)
         data, steps = pieces(arrays, batch, per_call, own=own)
         options.update(validation_data=data, validation_steps=steps)
         return batch
@@ -168,16 +178,22 @@ class Fused(Compilation, Feeding, Position):
         options = {"verbose": verbose, "callbacks": callbacks, "return_dict": return_dict, **kwargs}
         given = {"x": x, "y": y, "batch_size": batch_size, "sample_weight": sample_weight}
         if kwargs:  # from fit, which has made everything ready
-            return super().evaluate(**given, steps=steps, **options)
+            if steps is None or self._piece_batch.test is not None:
+                return super().evaluate(**given, steps=steps, **options)
+            # Batches of other data: calls of several steps, as in training, would round them up.
+            self._eval_epoch_iterator.steps_per_execution = 1
+            with self._feeding(self._piece_batch, 1, self.jit_compile):
+                return super().evaluate(**given, steps=steps, **options)
         arrays = arrays_of_rows(x, y, sample_weight)
-        if arrays is None or steps is not None or not self.compiled:
+        own = self._replaces("make_test_function")
+        if arrays is None or steps is not None or not self.compiled or own:
             refuse_rows(x, y, sample_weight)
             per_call = 1 if self._auto[0] else self.steps_per_execution
             feeding = self._piece_batch._replace(test=None)
             with self._feeding(feeding, per_call, self.jit_compile):
                 return super().evaluate(**given, steps=steps, **options)
         batch = min(batch_size or 32, len(tf.nest.flatten(arrays)[0]))
-        self._build_on(arrays, batch)
+        self._build_on(arrays, batch, "test_step")
         per_call = self._steps_per_call(arrays, batch, callbacks, "test")
         own = self._own_rows(arrays)
         data, steps = pieces(arrays, batch, per_call, own=own)
@@ -192,19 +208,29 @@ class Fused(Compilation, Feeding, Position):
         """
         options = {"verbose": verbose, "callbacks": callbacks}
         arrays = arrays_of_rows(x, None, None)
-        if arrays is None or steps is not None or not self.compiled:
+        rows = 0 if arrays is None else len(tf.nest.flatten(arrays)[0])
+        batch = min(batch_size or 32, rows)
+        fused = rows and steps is None and self.compiled and self._auto[0]
+        if fused and not self._replaces("make_predict_function"):
+            self._build_on(arrays, batch, "predict_step")
+        else:
+            arrays = None
+        if arrays is None or not self._by_rows(arrays, batch):
             refuse_rows(x)
             per_call = 1 if self._auto[0] else self.steps_per_execution
             feeding = self._piece_batch._replace(predict=None)
             with self._feeding(feeding, per_call, self.jit_compile):
                 return super().predict(x, batch_size=batch_size, steps=steps, **options)
-        rows = len(tf.nest.flatten(arrays)[0])
-        batch = min(batch_size or 32, rows)
-        self._build_on(arrays, batch)
-        per_piece = self._steps_per_call(arrays, batch, callbacks, "predict")
+        per_piece = steps_per_call(self, arrays, batch, callbacks, ("predict",))
         data, _ = pieces(arrays, batch, per_piece)
         with self._feeding(self._piece_batch._replace(predict=batch), 1, self.jit_compile):
             return super().predict(data, steps=-(-rows // (batch * per_piece)), **options)
+
+    def _by_rows(self, arrays, batch) -> bool:
+        """Whether `predict` gives an output for each row, which pieces of several batches need."""
+        with self._feeding(self._piece_batch._replace(predict=batch), 1, self.jit_compile):
+            few = tf.nest.map_structure(lambda a: tf.convert_to_tensor(a[:batch]), arrays)
+            return self.make_predict_function().by_rows(spec_of(few))
 
     @contextlib.contextmanager
     def _dismissing_observers(self):
@@ -217,29 +243,9 @@ class Fused(Compilation, Feeding, Position):
             for observer in added:
                 observer.stopped()
 
-    def _build_on(self, arrays, batch):
-        if not self.built:
-            x = keras.utils.unpack_x_y_sample_weight(arrays)[0]
-            with self._scope():
-                self(tf.nest.map_structure(lambda a: tf.convert_to_tensor(a[:batch]), x))
-
-    def _build_all(self, arrays, x=None):
-        """Makes the weights, and the variables of the optimizer and the metrics.
-
-        Keras would leave that to the first step. It needs data whose shapes are known without
-        drawing them.
-        """
-        if isinstance(x, tf.data.Dataset):
-            batch = x.element_spec
-        elif arrays is not None:
-            self._build_on(arrays, 1)
-            batch = tf.nest.map_structure(lambda a: a[:1], arrays)
-        else:
-            return
-        # Keras builds so if a distribution strategy is in use; tests/test_workarounds.py
-        # watches it.
-        with self._scope():
-            self._symbolic_build(data_batch=batch)
+    def _replaces(self, *names: str) -> bool:
+        """Whether the user's class has methods of these names, which may want single batches."""
+        return any(getattr(type(self), name) is not getattr(Fused, name) for name in names)
 
     def _steps_per_call(self, arrays, batch, callbacks, *phases, shuffle=False) -> int:
         if not self._auto[0]:

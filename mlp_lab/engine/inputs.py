@@ -1,5 +1,7 @@
-"""What `fit` is given: whether data are arrays, and how often callbacks must be called."""
+"""What `fit` is given: arrays, rows of files, or other data; and callbacks."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -16,8 +18,12 @@ def unpacked(data: Any) -> tuple:
     return None, None, None
 
 
-def arrays_of_rows(x: Any, y: Any, sample_weight: Any) -> tuple | None:
-    """(x, y, sample_weight) without those that are None, if all are arrays or `Rows`; else None."""
+def arrays_of_rows(x: Any, y: Any, sample_weight: Any) -> Any:
+    """The data in the structure in which Keras hands them to a step; None if not all are arrays.
+
+    That is x, (x,), (x, y) or (x, y, sample_weight), with tuples in place of lists. Arrays are
+    NumPy's, tensors and `Rows`.
+    """
     given = [part for part in (x, y, sample_weight) if part is not None]
     leaves = tf.nest.flatten(given)
     plain = leaves and all(
@@ -37,7 +43,12 @@ def arrays_of_rows(x: Any, y: Any, sample_weight: Any) -> tuple | None:
             return tf.cast(a, floatx) if tf.is_tensor(a) else a.astype(floatx)
         return a
 
-    return tuple(tf.nest.map_structure(standard, part) for part in given)
+    if sample_weight is not None and tf.nest.is_nested(y):
+        if tf.nest.is_nested(sample_weight):
+            return None  # Keras compares the structures
+        sample_weight = tf.nest.map_structure(lambda _: sample_weight, y)
+    packed = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+    return keras.tree.lists_to_tuples(tf.nest.map_structure(standard, packed))
 
 
 def refuse_rows(*data: Any) -> None:
@@ -50,39 +61,29 @@ def refuse_rows(*data: Any) -> None:
         )
 
 
-_BATCH_HOOKS = {
-    phase: [f"on_{phase}_batch_begin", f"on_{phase}_batch_end"]
-    for phase in ("train", "test", "predict")
-}
-_BATCH_HOOKS["train"] += ["on_batch_begin", "on_batch_end"]  # older names of the same
-
-
 def listed(callbacks: Any) -> list[keras.callbacks.Callback]:
     """The callbacks as a list, in whatever form `fit` got them."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = callbacks.callbacks
-    elif isinstance(callbacks, keras.callbacks.Callback):
-        callbacks = [callbacks]
-    return [callback for callback in callbacks or () if callback is not None]
+    return [callback for callback in keras.tree.flatten(callbacks or []) if callback is not None]
 
 
-def wants_every_batch(callbacks: Any, *phases: str) -> bool:
-    """Whether a callback must be called for every batch.
+@contextlib.contextmanager
+def with_callback(options: dict[str, Any], callback: keras.callbacks.Callback) -> Iterator[None]:
+    """While it is open, `options["callbacks"]`, as `fit` takes them, include one more.
 
-    Args:
-      callbacks: as `fit` takes them.
-      *phases: of "train", "test" and "predict", those that are to be run.
+    Those that save the state of others, which say `comes_last = True`, are called after them. A
+    `CallbackList` is changed, and put back: Keras uses it as it is.
     """
-    hooks = [name for phase in phases for name in _BATCH_HOOKS[phase]]
-    for callback in listed(callbacks):
-        own = type(callback)
-        if getattr(callback, "any_steps_per_execution", False):
-            continue
-        if own.__module__.startswith("keras."):
-            # Keras' own can do with fewer calls, unless they were told otherwise.
-            often = [getattr(callback, n, "epoch") for n in ("update_freq", "save_freq")]
-            if often != ["epoch", "epoch"] or any(n in callback.__dict__ for n in hooks):
-                return True
-        elif any(getattr(own, n) is not getattr(keras.callbacks.Callback, n) for n in hooks):
-            return True
-    return False
+    given = options["callbacks"]
+    ordered = sorted(listed(given), key=lambda c: getattr(c, "comes_last", False))
+    if not isinstance(given, keras.callbacks.CallbackList):
+        options["callbacks"] = [*ordered, callback]
+        yield
+        return
+    before, given.callbacks = given.callbacks, ordered
+    given.append(callback)
+    try:
+        yield
+    finally:
+        given.callbacks = before

@@ -1,16 +1,16 @@
 """Looks at training steps: stops at those that an observer wants to see, and records them."""
 
 import time
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from mlp_lab.engine.batch_metrics import BatchMetrics
 from mlp_lab.engine.capture import weight_names
 from mlp_lab.engine.program import Program
 from mlp_lab.engine.step import Step
-from mlp_lab.engine.tensors import array, compiled, handle
+from mlp_lab.engine.tensors import array, handle
 
 
 class Looks:
@@ -27,8 +27,9 @@ class Looks:
     def __init__(self, model, program: Program):
         self._model = model
         self._program = program
-        self._metrics: Any = None
-        self._read: list | None = None  # the weights: name, handle, type
+        self._metrics = BatchMetrics(model)
+        self._listed = 0  # weights, which a model may not have before its first step
+        self._read: list[tuple] = []  # of each its name, handle, type
 
     def run(self, run, steps, batch, observers):
         """Runs steps, stopping at each that an observer wants to see; the logs of the last one.
@@ -47,9 +48,9 @@ class Looks:
         while first < steps:
             now, n = 0, steps - first
             if observers:
-                now = int(self._model.optimizer.iterations.numpy())
+                now = self._model.training_progress.steps
                 wanted = min(observer.next_step(now) for observer in observers)
-                n = min(n, max(wanted - now, 1))
+                n = int(min(n, max(wanted - now, 1)))  # also of NumPy's numbers
             looked_at = bool(observers) and wanted == now
             start = time.perf_counter()
             before = self._before() if looked_at else {}
@@ -57,6 +58,7 @@ class Looks:
             ran = int(ran)
             if not ran:
                 break
+            self._model.training_progress.steps += ran
             logs, tensors = results
             if looked_at and batch is not None:
                 tensors = {**tensors, "data": batch(first)}
@@ -74,12 +76,11 @@ class Looks:
 
     def _before(self):
         """What a step starts with, and changes."""
-        rate = float(self._model.optimizer.learning_rate.numpy())  # a schedule depends on the step
-        return {"weights": self._weights(), "learning_rate": rate}
+        return {"weights": self._weights(), "learning_rate": _learning_rate(self._model.optimizer)}
 
     def _weights(self):
-        if self._read is None:
-            names = weight_names(self._model)
+        if self._listed != len(self._model.weights):
+            self._listed, names = len(self._model.weights), weight_names(self._model)
             self._read = [
                 (names[id(w)], handle(w), tf.as_dtype(w.dtype))
                 for w in self._model.weights
@@ -99,7 +100,7 @@ class Looks:
             new_weights=self._weights(),
             gradients=arrays["gradients"],
             activations=arrays["activations"],
-            loss=float(arrays.get("loss", np.nan)),
+            loss=float(np.mean(arrays.get("loss", np.nan))),
             labels=arrays.get("labels"),
             outputs=arrays.get("outputs"),
             sample_weight=arrays.get("sample_weight"),
@@ -107,26 +108,24 @@ class Looks:
             metrics=self._batch_metrics(tensors),
             layers=self._program.layers,
             spread=float(arrays.get("spread", np.nan)),
+            has_loss="loss" in arrays,
         )
 
     def _batch_metrics(self, tensors):
-        """The metrics of one batch; those of the epoch, still being summed, do not change."""
-        if "outputs" not in tensors or "labels" not in tensors:
-            return {}
-        if self._metrics is None:
-            self._metrics = self._metrics_of_batch
-            if not self._model.run_eagerly:
-                self._metrics = compiled(self._metrics, reduce_retracing=True)
-        results = self._metrics(tensors["labels"], tensors["outputs"], tensors.get("sample_weight"))
-        return {name: value.numpy() for name, value in results.items() if name != "loss"}
+        """The losses and metrics of one batch; those of the epoch, still being summed, stay."""
+        losses = {name: float(np.mean(value)) for name, value in tensors["losses"].items()}
+        if "outputs" not in tensors:
+            return losses
+        x = None
+        if "data" in tensors:
+            x = keras.utils.unpack_x_y_sample_weight(tensors["data"])[0]
+        batch = x, tensors.get("labels"), tensors["outputs"], tensors.get("sample_weight")
+        return {**losses, **self._metrics.of(*batch, tensors["masks"])}
 
-    def _metrics_of_batch(self, labels, outputs, sample_weight):
-        # In this scope variables are replaced by tensors; nothing is assigned.
-        with keras.StatelessScope():
-            for metric in self._model.metrics:
-                metric.reset_state()
-            results = self._model.compute_metrics(None, labels, outputs, sample_weight)
-        plain = {}
-        for name, value in results.items():  # a metric of several numbers gives a dict
-            plain.update(value if isinstance(value, dict) else {name: value})
-        return tf.nest.map_structure(tf.convert_to_tensor, plain)
+
+def _learning_rate(optimizer) -> float:
+    """The rate of the next update; NaN without an optimizer of the model's own."""
+    if not isinstance(optimizer, keras.optimizers.Optimizer):
+        return float("nan")
+    # A schedule's, and a function's, is that of this step. A strategy's variable is no number.
+    return float(np.asarray(optimizer.learning_rate))

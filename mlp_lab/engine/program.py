@@ -1,11 +1,14 @@
 """The compiled loops: steps run one after another in one call."""
 
+import contextlib
 import functools
 from typing import Any
 
 import tensorflow as tf
 
 from mlp_lab.engine.capture import Capture
+from mlp_lab.engine.keras_hooks import output_losses_of_batches
+from mlp_lab.engine.replicas import in_strategy
 from mlp_lab.engine.tensors import compiled, part_of, rows_from, with_absent
 
 
@@ -18,7 +21,7 @@ class Program:
 
     Args:
       model: the model; its `jit_compile` and `run_eagerly` apply.
-      step: `model.train_step` or `model.test_step`.
+      step: the model's `train_step` or `test_step`.
       pieces: whether data are pieces of several batches, from `mlp_lab.data.pipeline.pieces`.
       capturing: whether the step's tensors are returned.
 
@@ -34,19 +37,30 @@ class Program:
     def __init__(self, model, step, pieces: bool, capturing: bool):
         self.layers: dict[str, Any] = {}
         self._model = model
-        self._step = step
+        self._step = in_strategy(model.replicas.strategy, step)
         self._capturing = capturing
+        self._pieces = pieces
         self.on_iterator: Any = None
         if model.run_eagerly:
             self.one: Any = self._one_step
             self.on_piece: Any = self._eager_piece
+            self._rest: Any = self._one_step
         else:
             # XLA compiles the whole loop over a piece, whose sizes are known; of the loop over an
             # iterator, which it cannot see into, only the step.
             open_ended = functools.partial(compiled, reduce_retracing=not pieces)
             self.one = open_ended(self._one_step, jit_compile=model.jit_compile or None)
-            self.on_piece = compiled(self._loop_over_piece, jit_compile=model.jit_compile or None)
+            # XLA needs sizes that are known; a graph serves pieces of all lengths.
+            options = {"jit_compile": True} if model.jit_compile else {"reduce_retracing": True}
+            self.on_piece = compiled(self._loop_over_piece, **options)
+            self._rest = compiled(self._one_step, **options)
             self.on_iterator = open_ended(self._loop_over_iterator)
+
+    def on_rest(self, data, rows):
+        """One step on a batch of an epoch's last rows, fewer than in the others."""
+        if self._model.jit_compile and not self._model.run_eagerly:
+            return self.on_piece(data, tf.constant(0), tf.constant(1), rows)
+        return self._rest(data)
 
     def own(self, rows):
         """How many of a batch's rows this process gets."""
@@ -58,9 +72,12 @@ class Program:
 
     def _one_step(self, data):
         data = with_absent(data)
-        if not self._capturing:
-            return self._step(data), {}
-        with Capture(self._model) as capture:
+        with contextlib.ExitStack() as stack:
+            if self._pieces and not self._model.run_eagerly:
+                stack.enter_context(output_losses_of_batches(self._model))
+            if not self._capturing:
+                return self._step(data), {}
+            capture = stack.enter_context(Capture(self._model))
             logs = self._step(data)
         self.layers = capture.layers
         return logs, capture.tensors

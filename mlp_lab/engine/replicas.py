@@ -184,11 +184,17 @@ class _Each:
 
 
 def replica_number() -> int:
-    """The number of the replica whose step is running; 0 without a strategy."""
-    if not tf.distribute.has_strategy():
-        return 0
-    number = tf.distribute.get_replica_context().replica_id_in_sync_group
-    return int(tf.get_static_value(number))
+    """The number of the replica whose step is running; 0 outside of a replica."""
+    context = tf.distribute.get_replica_context() if tf.distribute.has_strategy() else None
+    return 0 if context is None else int(tf.get_static_value(context.replica_id_in_sync_group))
+
+
+def in_strategy(strategy: tf.distribute.Strategy, step: Any) -> Any:
+    """The step, run by the strategy if there is one, as Keras does also with one replica."""
+    with strategy.scope():
+        if not tf.distribute.has_strategy():
+            return step
+    return lambda data: strategy.run(step, args=(data,))
 
 
 def _own_number():

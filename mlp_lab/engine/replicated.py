@@ -22,12 +22,17 @@ class ReplicatedProgram(Program):
 
     def __init__(self, model, step, pieces, capturing):
         super().__init__(model, step, pieces, capturing)
+        self._step = step  # run by the strategy below, with the rows of each replica
         self._replicas = model.replicas
         self.compiled: Any = lambda function: function
         if not model.run_eagerly:
             self.compiled = compiled
             self.on_piece = compiled(self._loop_over_piece)
         self._steps: dict[int, Any] = {}
+
+    def on_rest(self, data, rows):
+        """One step on this process' part of an epoch's last rows."""
+        return self.on_piece(data, tf.constant(0), tf.constant(1), rows)
 
     def own(self, rows):
         """How many of a batch's rows this process gets."""
@@ -137,8 +142,8 @@ class Replicated(Execution):
 
     kinds = (ReplicatedProgram, ReplicatedLooks)
 
-    def __init__(self, model, step, piece_batch=None, observers=()):
-        super().__init__(model, step, piece_batch, observers)
+    def __init__(self, model, step, piece_batch=None):
+        super().__init__(model, step, piece_batch)
         # Reading a metric sums up what the replicas have counted.
         self._results = self._program.compiled(lambda: model.get_metrics_result())
 

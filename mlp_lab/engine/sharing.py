@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
+from mlp_lab.engine.keras_hooks import loss_tracker
 from mlp_lab.engine.replicas import share
 
 # What a type checker takes the mix-in's later base to be.
@@ -62,9 +63,9 @@ class Sharing(_Mixin):
             if not part.rows:
                 return
             rows, loss = part.rows, loss * (part.of / part.rows)
-        # The tracker that `compile` makes is the first of the model's metrics.
-        tracker = next(metric for metric in self.metrics if metric.name == "loss")
-        tracker.update_state(loss, sample_weight=rows)
+        tracker = loss_tracker(self)
+        if tracker is not None:
+            tracker.update_state(loss, sample_weight=rows)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Updates the metrics as in Keras; a replica without a row of the batch updates none."""

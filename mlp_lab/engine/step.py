@@ -21,8 +21,7 @@ class Step(Displayed):
     Printed, it shows shapes and norms, not the values.
 
     Attributes:
-      number: updates made before this step, the optimizer's `iterations` when it started; the
-        first step is 0.
+      number: steps made before this one, over all calls of `fit`; the first step is 0.
       weights: every floating-point weight by name, as the step's forward pass used it.
       new_weights: the same after the step.
       gradients: d loss / d weight by name of the weight, after `transform_gradients`,
@@ -40,6 +39,7 @@ class Step(Displayed):
       spread: how far the gradients g_r of R replicas, means over n_r of n rows, are from
         their mean g: sqrt(sum_r n_r / n |g_r - g|^2) / |g|; NaN with one replica.
       layers: the layers by the names used in `activations`, to look up their settings.
+      has_loss: whether the step computed its loss by `compute_loss`.
     """
 
     number: int
@@ -56,11 +56,13 @@ class Step(Displayed):
     learning_rate: float
     layers: Mapping[str, Any]
     spread: float = float("nan")
+    has_loss: bool = True
 
     @functools.cached_property
     def updates(self) -> Mapping[str, np.ndarray]:
         """What the optimizer added to each weight with a gradient, new - old, by name."""
-        return {name: self.new_weights[name] - self.weights[name] for name in self.gradients}
+        both = self.weights.keys() & self.new_weights.keys()
+        return {n: self.new_weights[n] - self.weights[n] for n in self.gradients if n in both}
 
     def _display(self) -> tuple[str, list[Row]]:
         rows: list[Row] = [("loss", self.loss), ("learning_rate", self.learning_rate)]

@@ -23,8 +23,12 @@ def handle(weight):
 
 
 def array(tensor):
-    """The tensor as a NumPy array that shares its memory, where NumPy knows its type."""
-    tensor = tf.convert_to_tensor(tensor)
+    """The tensor as a NumPy array that shares its memory, where NumPy knows its type.
+
+    Sparse and ragged tensors, which are no arrays, are returned as they are.
+    """
+    if not isinstance(tensor, tf.Tensor):
+        return tensor
     # `tensor.numpy()` would copy. A tensor's memory does not change: a variable that is
     # assigned while it is held gets new memory.
     known = tensor.dtype.is_floating and tensor.dtype != tf.bfloat16 and "CPU" in tensor.device
@@ -40,8 +44,15 @@ def part_of(data, start, rows):
     return tf.nest.map_structure(lambda t: t[start : start + rows], data)
 
 
+def spec_of(tensors):
+    """The form of tensors, for tracing."""
+    return tf.nest.map_structure(lambda t: tf.TensorSpec(t.shape, t.dtype), tensors)
+
+
 def size_of(data):
-    return sum(math.prod(t.shape) * t.dtype.size for t in tf.nest.flatten(data) if tf.is_tensor(t))
+    """Bytes of all tensors; those of sparse and ragged ones by their parts."""
+    parts = tf.nest.flatten(data, expand_composites=True)
+    return sum(math.prod(t.shape) * t.dtype.size for t in parts if tf.is_tensor(t))
 
 
 def with_absent(data):

@@ -1,9 +1,12 @@
 """The training step, written out."""
 
+import functools
+
 import keras
 import tensorflow as tf
 
 from mlp_lab.engine.fused import Fused
+from mlp_lab.engine.keras_hooks import forward, loss_of
 from mlp_lab.engine.sharing import Sharing
 
 if keras.backend.backend() != "tensorflow":
@@ -23,6 +26,20 @@ class GlassBox(Sharing, Fused):
     mixed_float16, and the batch size when averaging losses over an epoch.
     """
 
+    def __init_subclass__(cls, **kwargs):
+        """Sets up a class by the order of its bases.
+
+        Steps of a user's class that comes after this one replace those below, as they replace
+        Keras'. If a Keras model comes before this class, its hidden step would be the model's;
+        such a class is refused when a model of it is made.
+        """
+        super().__init_subclass__(**kwargs)
+        for name in (*GlassBox.lab_steps, *_FUNCTIONS):
+            _prefer_users(cls, name)
+        # A subclass of such a class inherits the refusal.
+        if _keras_first(cls) and not any(map(_keras_first, cls.__bases__)):
+            cls.__new__ = functools.partial(_refuse, cls)  # type: ignore[method-assign]
+
     def train_step(self, data):
         """Trains on one batch.
 
@@ -35,8 +52,8 @@ class GlassBox(Sharing, Fused):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
 
         with tf.GradientTape() as tape:
-            outputs = self(x, training=True)
-            loss = self.compute_loss(x, y, outputs, sample_weight, training=True)
+            outputs = forward(self, x, training=True)
+            loss = loss_of(self, x, y, outputs, sample_weight, training=True)
             # mixed_float16 scales the loss up so that small gradients do not vanish.
             scaled_loss = self.optimizer.scale_loss(loss)
 
@@ -78,10 +95,57 @@ class GlassBox(Sharing, Fused):
           Metric results since the evaluation began, by name.
         """
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        outputs = self(x, training=False)
-        loss = self.compute_loss(x, y, outputs, sample_weight, training=False)
+        outputs = forward(self, x, training=False)
+        loss = loss_of(self, x, y, outputs, sample_weight, training=False)
         self.track_loss(loss, x)
         return self.compute_metrics(x, y, outputs, sample_weight)
+
+
+# Those of a subclass may do something else than call the model.
+GlassBox.lab_steps = {
+    "train_step": GlassBox.train_step,
+    "test_step": GlassBox.test_step,
+    "predict_step": keras.Model.predict_step,
+}
+
+
+_FUNCTIONS = "make_train_function", "make_test_function", "make_predict_function"
+
+
+def _prefer_users(cls, name):
+    """Gives a class the method of a user's class that only `GlassBox` hides."""
+    order = [base for base in cls.__mro__ if name in vars(base)]
+    if not order or order[0] not in GlassBox.__mro__:
+        return
+    for base in order:
+        if base.__module__.partition(".")[0] == "keras":
+            return
+        if base not in GlassBox.__mro__:
+            setattr(cls, name, vars(base)[name])
+            return
+
+
+def _keras_first(cls):
+    """Whether a model's class has Keras' step, not the one above, although it is a `GlassBox`."""
+    order = cls.__mro__
+    return {keras.Model, GlassBox} <= {*order} and order.index(keras.Model) < order.index(GlassBox)
+
+
+def _refuse(cls, *args, **kwargs):
+    """Raises a TypeError that says how to write the class."""
+    boxes = [_full_name(base) for base in cls.__bases__ if issubclass(base, GlassBox)]
+    names = [_full_name(base) for base in cls.__bases__]
+    right = [*boxes, *(name for name in names if name not in boxes)]
+    raise TypeError(
+        f"class {cls.__name__}({', '.join(names)}): GlassBox must come before the Keras class; "
+        f"write `class {cls.__name__}({', '.join(right)}):`"
+    )
+
+
+def _full_name(cls):
+    """The class as users write it: keras.Sequential, mlp_lab.GlassBox, Net."""
+    package = cls.__module__.partition(".")[0]
+    return f"{package}.{cls.__name__}" if package in ("keras", "mlp_lab") else cls.__name__
 
 
 def _times(gradients, factor):

@@ -94,12 +94,12 @@ class MLP(Model):
             dtype=self.dtype_policy,
         )
 
-    def call(self, inputs):
+    def call(self, inputs, training=None):
         h = self.flatten(self.scale(inputs))
         for i, layer in enumerate(self.hidden):
             h = layer(h)
             if self.dropouts:
-                h = self.dropouts[i](h)
+                h = self.dropouts[i](h, training=training)
         return self.outputs_layer(h)
 
     def get_config(self):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from pathlib import Path
 from typing import ClassVar
 
 import keras
 import numpy as np
 
+from mlp_lab.folders import Folder
 from mlp_lab.writers import Writer
 
 
@@ -20,13 +20,15 @@ class View:
     Attributes:
       model: the built model.
       images: uint8 or float [n, h, w] or [n, d], the model's inputs.
-      labels: int [n], the true classes.
-      outputs: float32 [n, classes], the model's outputs on `images`.
+      labels: int [n], the true classes; as they were given to pictures that need no classes.
+      outputs: float32 [n, classes], the model's outputs on `images`; of a single output for two
+        classes [1 - p, p], or [0, z] of a logit z. Empty for pictures that need no classes.
       class_names: one per class.
       epoch: the number of finished epochs, 0 before training.
-      step: `optimizer.iterations`, the step that the picture is written at.
+      step: the steps made, at which the picture is written.
       writer: writes the picture.
       folder: the writer's folder.
+      from_logits: True if it is known that `outputs` are logits.
     """
 
     model: keras.Model
@@ -37,7 +39,8 @@ class View:
     epoch: int
     step: int
     writer: Writer
-    folder: Path
+    folder: Folder
+    from_logits: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,14 +57,15 @@ class View:
     def probabilities(self) -> np.ndarray:
         """The outputs as probabilities, float64 [n, classes].
 
-        Outputs are taken for probabilities if all are between 0 and 1 and no row is all 0,
-        and otherwise for logits, which go through softmax. A row with non-finite outputs
-        becomes 0.
+        Outputs are taken for probabilities if they are not known to be logits, all are between
+        0 and 1, and no row is all 0; and otherwise for logits, which go through softmax. A row
+        with non-finite outputs becomes 0.
         """
         z = np.asarray(self.outputs, dtype=np.float64)
         z = np.where(np.isfinite(z).all(axis=-1, keepdims=True), z, np.nan)
         rows = z[~np.isnan(z).any(axis=-1)]
-        if not ((rows >= 0).all() and (rows <= 1).all() and (rows.sum(axis=-1) > 0).all()):
+        plausible = (rows >= 0).all() and (rows <= 1).all() and (rows.sum(axis=-1) > 0).all()
+        if self.from_logits or not plausible:
             z = np.exp(z - z.max(axis=-1, keepdims=True))
             z /= z.sum(axis=-1, keepdims=True)
         return np.nan_to_num(z, nan=0.0)
@@ -98,9 +102,12 @@ class Picture:
 
     Attributes:
       when: `"start"` before training, `"epoch"` after every epoch, `"end"` after training.
+      of_classes: whether it needs the images' classes, and outputs with a column for each. A
+        picture that does not can be drawn of any model.
     """
 
     when: ClassVar[str] = "epoch"
+    of_classes: ClassVar[bool] = True
 
     def draw(self, view: View) -> None:
         """Writes the picture with `view.writer` at `view.step`, or nothing if it cannot."""

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from mlp_lab.engine.keras_hooks import forward
 from mlp_lab.pictures import calls
 from mlp_lab.pictures.base import Picture, View
 
@@ -16,6 +17,7 @@ class Graph(Picture):
     """The layers of any model and the tensors between them, for the Graphs dashboard."""
 
     when = "start"
+    of_classes = False
 
     def draw(self, view: View) -> None:
         view.writer.graph(layer_graph(view.model, view.images))
@@ -37,7 +39,9 @@ def layer_graph(model: keras.Model, images) -> tf.compat.v1.GraphDef:
     # Autograph would convert `call` again for a result that is thrown away.
     symbolic = tf.function(lambda x: trace.run(model, x), autograph=False)
     with calls.watched(calls.all_layers(model)[1:], trace.watch):
-        symbolic.get_concrete_function(tf.TensorSpec([None, *images.shape[1:]], images.dtype))
+        symbolic.get_concrete_function(
+            tf.TensorSpec([None, *images.shape[1:]], tf.constant(images[:1]).dtype)
+        )
     return trace.graph
 
 
@@ -57,7 +61,7 @@ class _Trace:
     def run(self, model, x):
         node = self.node(self.unique("input"), "Input", [])
         self.produced(node, [x])
-        outputs = model(x, training=False)
+        outputs = forward(model, x, training=False)
         tensors = _tensors(outputs)
         node = self.node(self.unique("output"), "Output", self.sources(tensors))
         _shapes(node, tensors)

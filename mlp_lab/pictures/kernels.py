@@ -23,6 +23,8 @@ class Kernels(Picture):
       count: the number of units, taken from the first.
     """
 
+    of_classes = False
+
     def __init__(self, count: int = 64):
         self.count = count
 

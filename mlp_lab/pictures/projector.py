@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import math
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 from PIL import Image
 from tensorboard.plugins import projector
 
+from mlp_lab.engine.keras_hooks import forward
+from mlp_lab.folders import Folder
 from mlp_lab.pictures import calls
 from mlp_lab.pictures.base import Picture, View
 
@@ -39,11 +42,13 @@ class Projector(Picture):
         hidden = last_hidden(view.model, view.images[: self.count])
         if hidden is None:
             return
-        folder = Path(view.folder)
+        folder = view.folder
         folder.mkdir(parents=True, exist_ok=True)
         # Nine digits represent a float32 exactly. TensorBoard would read the binary form as
         # text if its bytes happened to be valid UTF-8.
-        np.savetxt(folder / "projector.tsv", hidden, fmt="%.9g", delimiter="\t")
+        points = io.BytesIO()
+        np.savetxt(points, hidden, fmt="%.9g", delimiter="\t")
+        (folder / "projector.tsv").write_bytes(points.getvalue())
         self._metadata(view, folder / "metadata.tsv", len(hidden))
 
         config = projector.ProjectorConfig()
@@ -56,23 +61,25 @@ class Projector(Picture):
         tiles = view.pixels(slice(len(hidden)))
         if tiles is not None:
             sheet, size = sprite(tiles)
-            sheet.save(folder / "sprite.png")
+            image = io.BytesIO()
+            sheet.save(image, format="PNG")
+            (folder / "sprite.png").write_bytes(image.getvalue())
             embedding.sprite.image_path = "sprite.png"
             embedding.sprite.single_image_dim.extend(size)
         projector.visualize_embeddings(str(folder), config)
 
-    def _metadata(self, view: View, path: Path, count: int) -> None:
+    def _metadata(self, view: View, path: Folder, count: int) -> None:
         names = [" ".join(name.split()) for name in view.names]
         rows = zip(view.labels[:count], view.predicted[:count], strict=True)
         lines = ["class\tpredicted", *(f"{names[i]}\t{names[j]}" for i, j in rows)]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        path.write_bytes(("\n".join(lines) + "\n").encode())
 
 
 def last_hidden(model: keras.Model, images: np.ndarray) -> np.ndarray | None:
     """The inputs of the last layer that has a weight matrix, float32 [n, d].
 
-    The last layer is the one called last. None if there is no such layer, or if it does not
-    get one row per image.
+    The last layer is the one called last. None if there is no such layer, if it does not get one
+    row per image, or if it is called inside a `tf.function`, which tensors cannot leave.
     """
     layers = [layer for layer in calls.all_layers(model) if _has_matrix(layer)]
     last: dict[str, Any] = {}
@@ -87,9 +94,11 @@ def last_hidden(model: keras.Model, images: np.ndarray) -> np.ndarray | None:
         for start in range(0, len(images), _BATCH):
             batch = images[start : start + _BATCH]
             last.clear()
-            model(ops.convert_to_tensor(batch), training=False)
+            forward(model, tf.constant(batch), training=False)
             inputs = last.get("inputs")
-            if inputs is None or not len(inputs.shape) or inputs.shape[0] != len(batch):
+            if not isinstance(inputs, tf.Tensor) or tf.is_symbolic_tensor(inputs):
+                return None
+            if not len(inputs.shape) or inputs.shape[0] != len(batch):
                 return None
             rows = ops.convert_to_numpy(ops.cast(inputs, "float32"))
             parts.append(rows.reshape(len(batch), -1))

@@ -45,5 +45,8 @@ class Probe:
         Returns:
           For each name a number, written as a scalar; an array of any shape, written as a
           histogram with mean, std, min, max and norm; or a string, written when it changes.
+          Of a sparse or ragged tensor the stored values are written; of complex numbers
+          `<name>/real` and `<name>/imag`; of a dict `<name>/<key>`. None, and arrays of
+          strings, are left out.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement read(step)")

@@ -148,8 +148,13 @@ def _squares(values) -> float:
 
 
 def _floats(array) -> np.ndarray:
-    """The values as a flat float array; the type holds half precision and integers exactly."""
+    """The values as a flat float array; the type holds half precision and integers exactly.
+
+    Complex numbers become their real and imaginary parts.
+    """
     values = np.asarray(array).reshape(-1)
+    if values.dtype.kind == "c":
+        values = values.view(values.real.dtype)
     if values.dtype in (np.float32, np.float64):
         return values
     wide = values.dtype.kind in "iub" and values.itemsize > 2

@@ -26,18 +26,16 @@ class Units(Probe):
         found: dict[str, float | str] = {}
         for name, outputs in step.activations.items():
             kind = _activation(step.layers.get(name))
-            if np.ndim(outputs) < 2 or not np.size(outputs):
+            if kind not in (*_RECTIFIERS, *_BOUNDS) or np.ndim(outputs) < 2 or not np.size(outputs):
                 continue
             values = np.asarray(outputs, dtype=np.float32).reshape(-1, outputs.shape[-1])
             if kind in _RECTIFIERS:
                 what, units = "dead", ~values.any(axis=0)
-            elif kind in _BOUNDS:
+            else:
                 low, high = _BOUNDS[kind]
                 edge = _NEAR * (high - low)
                 near = (values < low + edge) | (values > high - edge)
                 what, units = "saturated", near.all(axis=0)
-            else:
-                continue
             found[f"{name}/{what}"] = float(units.mean())
             numbers = ", ".join(map(str, np.flatnonzero(units)))
             found[f"{name}/{what}_units"] = f"{units.sum()} of {units.size}: {numbers or 'none'}"

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from mlp_lab.errors import InputError
+from mlp_lab.folders import scheme_of
 from mlp_lab.options import flags
 from mlp_lab.options.config import Config
 from mlp_lab.training.lock import LOCK, Lock
@@ -54,6 +55,12 @@ class RunFolder:
     def __init__(self, config: Config):
         self._config = config
         self._lock: Lock | None = None
+        if scheme_of(config.log_dir):
+            raise InputError(
+                "log_dir",
+                f"expected a local folder, where runs can be locked and resumed, got "
+                f"{config.log_dir!r}; write to a local one and copy it there",
+            )
         self._log_dir = Path(os.path.expanduser(config.log_dir))
         if self._log_dir.parts[:1] and self._log_dir.parts[0].startswith("~"):
             raise InputError(

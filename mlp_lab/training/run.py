@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mlp_lab import data
 from mlp_lab.callbacks import Checkpoints, NonFinite, NonFiniteError, Pictures, Stopped, TensorBoard
+from mlp_lab.engine.progress import steps_made
 from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
 from mlp_lab.options.config import Config
@@ -66,7 +67,7 @@ class Begun:
 
     def close_page(self, entry: record.Record, succeeded: bool) -> None:
         """Completes the run's page in TensorBoard."""
-        self.page.end(entry, succeeded, int(self.setup.model.optimizer.iterations.numpy()))
+        self.page.end(entry, succeeded, steps_made(self.setup.model))
 
 
 class Outcome(NamedTuple):
