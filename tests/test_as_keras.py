@@ -5,7 +5,7 @@ and with the mix-in, from the same seed and with the same batches: logs, weights
 evaluation and the calls of callbacks are equal. All bits are the same when everything observes,
 and when the run is stopped and resumed. Under XLA, where Keras allows it, it is as on Keras too.
 
-By default half of the rows run, some of them in the other modes; `-m slow` runs the rest.
+By default a third of the rows run, some of them in the other modes; `-m slow` runs the rest.
 """
 
 import pytest
@@ -57,7 +57,7 @@ def as_on_keras(name, every_batch, jit=False):
     close(found, right, one.tolerance, "all" if every_batch else "epochs", one.differs)
 
 
-@pytest.mark.parametrize("name", rows(nth=2))
+@pytest.mark.parametrize("name", rows(nth=3))
 def test_as_on_plain_keras(name):
     as_on_keras(name, every_batch(name))
 

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from as_keras.running import Kill, Killed
+from covering import slow_but
 from process import ROOT, environment, python
 
 EXAMPLES = {
@@ -46,7 +47,7 @@ def state(model):
     return [np.array(part) for part in parts]
 
 
-@pytest.mark.parametrize("name", list(EXAMPLES))
+@pytest.mark.parametrize("name", slow_but(EXAMPLES, ["gan", "vae"]))
 def test_a_stopped_run_ends_with_the_same_bits(name, often, tmp_path):
     example = load(name)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
@@ -77,7 +78,7 @@ def test_a_stopped_run_ends_with_the_same_bits(name, often, tmp_path):
         assert sorted(seen[tag]) == [5, 10, 15]
 
 
-@pytest.mark.parametrize("name", list(EXAMPLES))
+@pytest.mark.parametrize("name", slow_but(EXAMPLES, ["autoencoder"]))
 def test_it_runs_alone(name, tmp_path):
     env = {**environment(tmp_path), "PYTHONPATH": str(ROOT)}
     path = ROOT / "examples" / f"{name}.py"
