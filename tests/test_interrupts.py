@@ -68,6 +68,18 @@ def test_a_dropped_interrupt_after_the_last_step():
         net().fit(X, Y, batch_size=25, verbose=0, callbacks=[AtEnd()])
 
 
+def test_the_model_can_be_used_after_an_interrupted_fit():
+    class Interrupts(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    model = net()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y, batch_size=25, verbose=0, callbacks=[Interrupts()])
+    assert np.isfinite(model.evaluate(X, Y, verbose=0))
+    assert model.train_on_batch(X, Y) > 0
+
+
 def test_a_handler_of_the_users_stays():
     calls, before = [], signal.getsignal(signal.SIGINT)
     signal.signal(signal.SIGINT, lambda *_: calls.append(1))

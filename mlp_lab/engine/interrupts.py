@@ -30,8 +30,9 @@ class Interrupts:
     def __exit__(self, kind, *_):
         if self._replaced:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        if kind is None:
-            self.check()
+        came, self._came = self._came, False  # an `evaluate` after the fit is not interrupted
+        if came and kind is None:
+            raise KeyboardInterrupt
 
     def _note(self, number, frame):
         self._came = True
