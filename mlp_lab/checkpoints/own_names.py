@@ -13,19 +13,18 @@ def library(cls: type) -> str:
     return cls.__module__.split(".")[0]
 
 
-@functools.lru_cache(maxsize=1024)
 def own_names(cls: type) -> frozenset[str]:
     """Attributes that Keras, TensorFlow or this package set in their classes' own code.
 
     They hold settings and what the library knows of its objects; what changes in a training is
     kept in variables. All others are the user's.
     """
-    names: set[str] = set()
-    for base in cls.__mro__:
-        if library(base) in _LIBRARIES:
-            for code in _codes(base):
-                names.update(_set_by(code))
-    return frozenset(names)
+    return frozenset().union(*(_own(base) for base in cls.__mro__ if library(base) in _LIBRARIES))
+
+
+@functools.cache  # of libraries' classes only: it would keep users' alive
+def _own(cls: type) -> frozenset[str]:
+    return frozenset(name for code in _codes(cls) for name in _set_by(code))
 
 
 def _codes(cls: type) -> Iterator[types.CodeType]:

@@ -211,11 +211,10 @@ class Fused(FirstBatch, Compilation, Feeding, Position):
         rows = 0 if arrays is None else len(tf.nest.flatten(arrays)[0])
         batch = min(batch_size or 32, rows)
         fused = rows and steps is None and self.compiled and self._auto[0]
-        if fused and not self._replaces("make_predict_function"):
+        fused = fused and not self._replaces("make_predict_function")
+        if fused:
             self._build_on(arrays, batch, "predict_step")
-        else:
-            arrays = None
-        if arrays is None or not self._by_rows(arrays, batch):
+        if not fused or not self._by_rows(arrays, batch):
             refuse_rows(x)
             per_call = 1 if self._auto[0] else self.steps_per_execution
             feeding = self._piece_batch._replace(predict=None)

@@ -5,6 +5,7 @@ import functools
 import keras
 import tensorflow as tf
 
+from mlp_lab.checkpoints.own_names import library
 from mlp_lab.engine.fused import Fused
 from mlp_lab.engine.keras_hooks import forward, loss_of
 from mlp_lab.engine.sharing import Sharing
@@ -118,7 +119,7 @@ def _prefer_users(cls, name):
     if not order or order[0] not in GlassBox.__mro__:
         return
     for base in order:
-        if base.__module__.partition(".")[0] == "keras":
+        if library(base) == "keras":
             return
         if base not in GlassBox.__mro__:
             setattr(cls, name, vars(base)[name])
@@ -144,7 +145,7 @@ def _refuse(cls, *args, **kwargs):
 
 def _full_name(cls):
     """The class as users write it: keras.Sequential, mlp_lab.GlassBox, Net."""
-    package = cls.__module__.partition(".")[0]
+    package = library(cls)
     return f"{package}.{cls.__name__}" if package in ("keras", "mlp_lab") else cls.__name__
 
 
