@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mlp_lab import __version__, commands
+from mlp_lab import __version__, commands, standard_streams
 from mlp_lab.errors import InputError, Interrupted, RunError, WorkerLost, near_miss
 from mlp_lab.options import flags
 from mlp_lab.options.help import help_text, paragraphs
@@ -22,9 +22,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
       The exit status: 0; 1 for a run that diverged or could not continue; 2 for input that
-      cannot be used, which one line on standard error explains; 130 for a run interrupted
-      by Ctrl-C, 143 by SIGTERM.
+      cannot be used, which one line on standard error explains; 128 and the signal's number for
+      a run interrupted by one: 130 by Ctrl-C, 143 by SIGTERM, 129 by a closed terminal.
     """
+    standard_streams.guard()
     program, *arguments = sys.argv if argv is None else argv
     program = os.path.basename(program)
     program = "python -m mlp_lab" if program == "__main__.py" else program

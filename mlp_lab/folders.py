@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import tensorflow as tf
 
@@ -102,9 +104,13 @@ class Remote(os.PathLike):
         """Renames it; a file of that name is overwritten."""
         tf.io.gfile.rename(self._path, target._path, overwrite=True)
 
+    def open(self, mode: str) -> tf.io.gfile.GFile:
+        """The file, opened."""
+        return tf.io.gfile.GFile(self._path, mode)
+
     def read_bytes(self) -> bytes:
         """The content of the file."""
-        with tf.io.gfile.GFile(self._path, "rb") as file:
+        with self.open("rb") as file:
             return file.read()
 
     def write_text(self, text: str) -> None:
@@ -124,7 +130,7 @@ class Remote(os.PathLike):
         unfinished = self.with_name(f".{self.name}.{os.getpid()}.tmp")
         unfinished.unlink(missing_ok=True)  # `ram://` would append to it
         try:
-            with tf.io.gfile.GFile(unfinished._path, "wb") as file:
+            with unfinished.open("wb") as file:
                 file.write(content)
             unfinished.replace(self)
         except BaseException:
@@ -133,6 +139,43 @@ class Remote(os.PathLike):
 
 
 Folder = Path | Remote
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of `path` when its content is complete.
+
+    It has a temporary name until then, is flushed to the disk (fsync) and renamed, and the
+    folder's entry is flushed too: whenever the process or the machine stops, the file at `path`
+    is the old or the new one. If `path` is a link, the link is replaced, not what it leads to.
+
+    Raises:
+      OSError: it cannot be written; nothing is left of it.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    unfinished.unlink(missing_ok=True)
+    try:
+        with open(unfinished, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+        _sync(path.parent)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _sync(folder: Path) -> None:
+    """Flushes a rename to the disk; does nothing on systems that cannot open a folder."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def folder(path: str | os.PathLike[str], argument: str = "folder") -> Folder:

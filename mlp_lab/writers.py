@@ -7,6 +7,7 @@ import io
 import itertools
 import math
 import os
+import secrets
 import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,6 +28,7 @@ from tensorboard.plugins.text import metadata as text_metadata
 from tensorboard.util.tensor_util import make_tensor_proto
 
 from mlp_lab import folders
+from mlp_lab.precision_recall import pr_curve
 
 # Integers up to this size are exact in float64, which the HParams dashboard uses.
 _EXACT = 2**53
@@ -35,6 +37,11 @@ _EXACT = 2**53
 _SUMMARY_FIELD = bytes([Event.SUMMARY_FIELD_NUMBER << 3 | 2])
 
 _FILES = itertools.count()
+
+
+def new_owner() -> str:
+    """The name of an owner of event files that no other has; no seed is used up."""
+    return secrets.token_hex(8)
 
 
 class Writer:
@@ -50,18 +57,21 @@ class Writer:
 
     Args:
       folder: created by the first write; local, or `gs://...` and the like.
+      owner: the end of the file's name, by which a training that is resumed knows its own files;
+        by default drawn at random.
 
     Raises:
       ValueError: TensorFlow has no such file system.
     """
 
-    def __init__(self, folder: str | os.PathLike[str]):
+    def __init__(self, folder: str | os.PathLike[str], owner: str | None = None):
         self.folder = folders.folder(folder)
+        self.owner = owner or new_owner()
         self._file: tf.io.TFRecordWriter | None = None
         self._path: folders.Folder | None = None
 
     def __getstate__(self) -> dict[str, object]:
-        return {**vars(self), "_file": None, "_path": None}
+        return {**vars(self), "owner": new_owner(), "_file": None, "_path": None}
 
     def _open(self) -> tf.io.TFRecordWriter:
         if self._file is None:
@@ -69,7 +79,7 @@ class Writer:
             # TensorBoard sorts a folder's files by name, so the time comes first; the last
             # number distinguishes files from the same process and second.
             name = f"{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{next(_FILES)}"
-            self._path = self.folder / f"events.out.tfevents.{name}"
+            self._path = self.folder / f"events.out.tfevents.{name}.{self.owner}"
             self._file = tf.io.TFRecordWriter(str(self._path))
             first = Event(wall_time=time.time(), file_version="brain.Event:2")
             self._file.write(first.SerializeToString())
@@ -253,31 +263,6 @@ def png(image: np.ndarray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, format="PNG")
     return file.getvalue()
-
-
-def pr_curve(truth: np.ndarray, scores: np.ndarray, thresholds: int = 201) -> np.ndarray:
-    """Counts, precision and recall of "score >= t" for t = 0 ... 1.
-
-    t_i = i / (thresholds - 1); precision = TP / (TP + FP), recall = TP / (TP + FN), each
-    0 where its denominator is 0.
-
-    Args:
-      truth: bool [n].
-      scores: float [n], from 0 to 1.
-      thresholds: at least 2.
-
-    Returns:
-      float64 [6, thresholds]: true positives, false positives, true negatives, false
-      negatives, precision, recall.
-    """
-    steps = np.arange(thresholds) / (thresholds - 1)
-    found = np.sort(scores[truth].astype(np.float64))
-    other = np.sort(scores[~truth].astype(np.float64))
-    fn, tn = (np.searchsorted(side, steps, side="left") for side in (found, other))
-    tp, fp = len(found) - fn, len(other) - tn
-    precision = tp / np.maximum(tp + fp, 1)
-    recall = tp / np.maximum(tp + fn, 1)
-    return np.stack([tp, fp, tn, fn, precision, recall]).astype(np.float64)
 
 
 def _hparam(value: object) -> bool | int | float | str:

@@ -12,7 +12,8 @@ from server import serving
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 from tensorboard.plugins import projector
 
-from mlp_lab.writers import Writer, pr_curve
+from mlp_lab.precision_recall import pr_curve
+from mlp_lab.writers import Writer
 
 
 def stored(folder):

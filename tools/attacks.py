@@ -58,7 +58,7 @@ def main() -> int:
     print("| attack | what must hold | result |\n|---|---|---|")
     for attack in attacks:
         found = ends[attack.name]
-        result = ", ".join(f"{end} {found.count(end)}×" for end in dict.fromkeys(found))
+        result = ", ".join(f"{end} {found.count(end)} times" for end in dict.fromkeys(found))
         print(f"| `{attack.name}` | {attack.promise} | {result} |")
     counts = [sum(set(found) == {end} for found in ends.values()) for end in (HELD, UNAVAILABLE)]
     broke = [name for name, found in ends.items() if BROKE in found]

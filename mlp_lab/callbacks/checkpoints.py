@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -11,35 +11,15 @@ import numpy as np
 
 from mlp_lab.callbacks.checks import check_glass_box, finite_weights
 from mlp_lab.callbacks.copies import FreshCopies, Function
-from mlp_lab.checkpoints import (
-    Store,
-    collect,
-    decode,
-    digests,
-    encode,
-    lacking,
-    restore,
-    unsaved,
-)
-from mlp_lab.checkpoints.events import cut_back, sizes
+from mlp_lab.callbacks.stopped import Stopped
+from mlp_lab.checkpoints import Identity, Store, collect, digests, lacking, restore, unsaved
+from mlp_lab.checkpoints.files import CheckpointError
 from mlp_lab.checkpoints.interval import interval
 from mlp_lab.checkpoints.memory import changed, generators, set_generators
 from mlp_lab.folders import folder as as_folder
 
 # Generators that data may be drawn with.
 _DRAWN_WITH = frozenset(("python", "numpy"))
-
-
-class Stopped(Exception):
-    """Training was ended by `stop`; its state has been saved.
-
-    Attributes:
-      why: what `stop` returned.
-    """
-
-    def __init__(self, why: object):
-        super().__init__(f"training was stopped by {why} and can resume from its checkpoint")
-        self.why = why
 
 
 class Checkpoints(FreshCopies):
@@ -60,7 +40,11 @@ class Checkpoints(FreshCopies):
     again: those of the epoch, or with `steps_per_epoch` and from generators those of all epochs.
 
     Event files below `events` are truncated to what they held at the checkpoint, so that curves
-    continue without a restart or duplicate steps.
+    continue without a restart or duplicate steps. Only files of this training are touched: those
+    of its callbacks that have an `owner`, as `TensorBoard` and `Pictures` do.
+
+    What is resumed must be what was begun: a checkpoint of a training on other arrays, or whose
+    event files are missing or changed, is refused.
 
     Among several workers, only the chief reads and writes files, and it sends the others what
     it read; all save, and stop, after the same call. They need no shared folder.
@@ -81,11 +65,15 @@ class Checkpoints(FreshCopies):
       delete: whether a training that reaches its end removes its checkpoints, so that another
         `fit` starts over. Checkpoints stay if the last weights are not finite.
       say: called with each message for the user.
+      identity: what else the training depends on, as text by name; kept in the checkpoints, and
+        compared. By default a checksum of the arrays that `fit` is given.
+      owners: owners of event files beside the callbacks'.
+      accept_changes: whether to resume although something differs; it is said.
 
     Raises:
       ValueError: an argument is out of range.
       CheckpointError: (when `fit` starts) there are checkpoints but none can be used, or they
-        belong to another model, optimizer or list of callbacks.
+        belong to another model, optimizer, list of callbacks, or to other data.
     """
 
     # It needs no call after every step; once per compiled call is enough.
@@ -94,7 +82,7 @@ class Checkpoints(FreshCopies):
     comes_last = True
     of_a_fit = (
         *("step", "saved_step", "seconds", "_others", "_pending", "_epoch", "_in_epoch", "_skip"),
-        *("_saved_time", "_begun", "_random", "_drawing", "_logs"),
+        *("_saved_time", "_begun", "_random", "_drawing", "_logs", "_identity"),
     )
 
     def __init__(
@@ -107,6 +95,9 @@ class Checkpoints(FreshCopies):
         events: str | os.PathLike | None = None,
         delete: bool = True,
         say: Callable[[str], None] = print,
+        identity: Mapping[str, str] | None = None,
+        owners: Iterable[str] = (),
+        accept_changes: bool = False,
     ):
         super().__init__()
         self._say = Function(say, print)
@@ -116,6 +107,8 @@ class Checkpoints(FreshCopies):
         self._delete = delete
         self._stop = Function(stop or _never, _never)
         self._events = None if events is None else as_folder(events, "events")
+        self._parts = None if identity is None else dict(identity)
+        self._owners, self._accept = tuple(owners), accept_changes
         self._reset()
 
     def _reset(self) -> None:
@@ -130,6 +123,13 @@ class Checkpoints(FreshCopies):
         self._random: dict[str, Any] = {}  # generators when the fit, and the epoch, began
         self._drawing: set[str] = set()  # those that the data are drawn with
         self._logs: dict[str, Any] = {}
+        self._identity = Identity(self._parts or {}, self._events)
+
+    def check(self) -> None:
+        """Raises, without a model, what `fit` would raise about the checkpoints' identity."""
+        loaded = self.store.load() if self._resume else None
+        if loaded is not None:
+            self._identity.check(loaded, self._accept)
 
     # As a Keras callback.
 
@@ -140,18 +140,24 @@ class Checkpoints(FreshCopies):
         self.seconds, self._saved_time = spent, time.monotonic()
         self._others = [c for c in callbacks if c is not self]
         self._begun = digests(model)
+        if self._parts is None:
+            data = model.data_fingerprint()
+            self._identity = Identity({} if data is None else {"data": data}, self._events)
         self._tell_of_unsaved(model)
-        self._pending = self._load(model.replicas) if self._resume else None
+        self._pending = self.store.load_for(model.replicas) if self._resume else None
         if self._pending is None:
             return
+        if model.replicas.chief:
+            for difference in self._identity.check(self._pending, self._accept):
+                self._say(f"accepted: {difference}")
         if lacking(model, self._pending["state"]):
             model.make_missing_variables()
         different = restore(model, self._others, self._pending["state"])
         position = self._pending["position"]
         self._skip = position["in_epoch"]
         self.step = self.saved_step = position["step"]
-        if self._events is not None and model.replicas.chief:
-            cut_back(self._events, self._pending["events"])
+        if model.replicas.chief:
+            self._identity.cut_back(self._pending["identity"])
         self._say(f"resumed from the checkpoint of step {self.step} in {str(self.store.folder)!r}")
         if different:
             self._say(f"not as in the training that is resumed: {', '.join(different)}")
@@ -163,13 +169,6 @@ class Checkpoints(FreshCopies):
             left_out.append(f"tf.random in the step ({names}; use keras.random)")
         if left_out:
             self._say(f"checkpoints do not hold the state of {', '.join(left_out)}")
-
-    def _load(self, replicas) -> dict | None:
-        if replicas.workers == 1:
-            return self.store.load()
-        loaded = self.store.load() if replicas.chief else None
-        content = replicas.from_chief(None if loaded is None else encode(loaded))
-        return None if content is None else decode(content, "checkpoint of the chief")
 
     def on_train_begin(self, logs=None):
         check_glass_box(self, self.model)
@@ -226,6 +225,13 @@ class Checkpoints(FreshCopies):
             self.save()
         self._end_if_asked()
 
+    def on_epoch_end(self, epoch, logs=None):
+        if self._in_epoch < self._skip:
+            raise CheckpointError(
+                f"the data of epoch {epoch + 1} ended after {self._in_epoch} steps, but the "
+                f"checkpoint was made after {self._skip}; resume with the data it was made with"
+            )
+
     def on_train_end(self, logs=None):
         if self._delete and finite_weights(self.model) and self.model.replicas.chief:
             self.store.clear()
@@ -255,10 +261,11 @@ class Checkpoints(FreshCopies):
             },
             "state": collect(self.model, self._others, self._begun),
             "random": self._random,
-            "events": {} if self._events is None else sizes(self._events),
         }
         if self.model.replicas.chief:
-            self.store.save(self.step, tree)
+            owners = [c.owner for c in self._others if hasattr(c, "owner")]
+            identity = self._identity.taken([*owners, *self._owners])
+            self.store.save(self.step, {**tree, "identity": identity})
         self.saved_step, self._saved_time = self.step, time.monotonic()
         self.seconds += self._saved_time - start
 

@@ -135,13 +135,19 @@ class Pictures(FreshCopies):
         """Writes what was drawn to the file."""
         self.writer.flush()
 
+    @property
+    def owner(self) -> str:
+        """The end of the names of its event files."""
+        return self.writer.owner
+
     def get_state(self):
-        """What a resumed training needs to know: which epoch was drawn last."""
-        return {"began": self._began, "epoch": self._epoch, "drawn": self._drawn}
+        """What a resumed training needs to know: which epoch was drawn last, and the owner."""
+        state = {"began": self._began, "epoch": self._epoch, "drawn": self._drawn}
+        return {**state, "owner": self.owner}
 
     def set_state(self, state):
         """Restores what `get_state` returned."""
-        self._began = state["began"]
+        self._began, self.writer.owner = state["began"], state["owner"]
         self._epoch, self._drawn = state["epoch"], state["drawn"]
 
     def _draws(self) -> bool:

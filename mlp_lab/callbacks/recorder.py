@@ -18,10 +18,12 @@ class Recorder:
 
     Args:
       folder: for the subfolders, one for each group of values, such as `train`.
+      owner: of the files; see `Writer`.
     """
 
-    def __init__(self, folder: Folder):
+    def __init__(self, folder: Folder, owner: str):
         self._folder = folder
+        self.owner = owner
         self._writers: dict[str, Writer] = {}
         self.texts: dict[str, str] = {}
         """The texts written so far: a text is written only when it changes."""
@@ -65,7 +67,7 @@ class Recorder:
 
     def _writer(self, group: str) -> Writer:
         if group not in self._writers:
-            self._writers[group] = Writer(self._folder / group)
+            self._writers[group] = Writer(self._folder / group, self.owner)
         return self._writers[group]
 
 

@@ -21,6 +21,7 @@ from mlp_lab.engine.progress import steps_made
 from mlp_lab.folders import folder
 from mlp_lab.probes.base import Probe
 from mlp_lab.schedules import Auto, Every, Never
+from mlp_lab.writers import new_owner
 
 # Names that a warning lists.
 _SHOWN = 6
@@ -62,6 +63,8 @@ class TensorBoard(FreshCopies):
       layers: regular expression; only layers and weights with a match in their name are
         recorded. Sums over the whole model still include all of them. If nothing matches, a
         warning at the first look lists some names.
+      owner: the end of the event files' names; by default drawn at random. `Checkpoints` changes
+        files of its training's owners only.
 
     Raises:
       ValueError: an argument is out of range.
@@ -79,8 +82,10 @@ class TensorBoard(FreshCopies):
         update_freq: int | str | None = None,
         probes: Iterable[Probe] | None = None,
         layers: str | None = None,
+        owner: str | None = None,
     ):
         super().__init__()
+        self._owner = owner
         self.log_dir = folder(log_dir, "log_dir")
         self._freqs = histogram_every, update_freq
         self._read = list(all_probes.standard() if probes is None else probes)
@@ -107,7 +112,7 @@ class TensorBoard(FreshCopies):
             if isinstance(probe, all_probes.Batch) and update_freq is not None:
                 own = _update_schedule(update_freq)
             self._probes.append((probe, own))
-        self._recorder = Recorder(self.log_dir)
+        self._recorder = Recorder(self.log_dir, self._owner or new_owner())
         self._worker = Worker()
         self._cost = Cost()
         self._chief = True
@@ -184,18 +189,24 @@ class TensorBoard(FreshCopies):
 
     # For checkpoints.
 
+    @property
+    def owner(self) -> str:
+        """The end of the names of its event files."""
+        return self._recorder.owner
+
     def flush(self):
         """Waits until everything that was seen is in the files."""
         self._worker.finish()
         self._recorder.flush()
 
     def get_state(self):
-        """The texts written so far: a text is written only when it changes."""
-        return {"texts": dict(self._recorder.texts)}
+        """The texts written so far, as a text is written only when it changes, and the owner."""
+        return {"texts": dict(self._recorder.texts), "owner": self.owner}
 
     def set_state(self, state):
         """Restores what `get_state` returned."""
         self._recorder.texts = dict(state["texts"])
+        self._recorder.owner = state["owner"]
 
     # On the worker's thread.
 

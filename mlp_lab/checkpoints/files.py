@@ -13,14 +13,12 @@ unpickled, and nothing in a file can name code to run.
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mlp_lab.folders import Folder, Remote
+from mlp_lab.folders import Folder, Remote, replacing
 
 _MAGIC = b"mlp_lab\x01"
 _DIGEST = 32
@@ -42,6 +40,10 @@ class CheckpointError(Exception):
     """A checkpoint cannot be read, or does not belong to this model or training."""
 
 
+class OtherTraining(CheckpointError):
+    """A checkpoint is of another training, or one that something has been changed of since."""
+
+
 def write(path: Folder, tree: Mapping[str, Any]) -> None:
     """Writes a tree of dicts, lists, numbers, strings, None and NumPy arrays.
 
@@ -60,18 +62,9 @@ def write(path: Folder, tree: Mapping[str, Any]) -> None:
     if isinstance(path, Remote):
         path.write_bytes(b"".join(parts))
         return
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(unfinished, "wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        _sync_folder(path.parent)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        for part in parts:
+            file.write(part)
 
 
 def encode(tree: Mapping[str, Any]) -> bytes:
@@ -177,15 +170,3 @@ def _with_arrays(value: Any, arrays: list[np.ndarray]) -> Any:
             return arrays[value["array"]]
         return {key: _with_arrays(part, arrays) for key, part in value["dict"].items()}
     return value
-
-
-def _sync_folder(folder: Path) -> None:
-    """Flushes a rename to the disk; does nothing on systems that cannot open a folder."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

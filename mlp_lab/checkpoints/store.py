@@ -65,6 +65,14 @@ class Store:
         for path in self.paths():
             path.unlink(missing_ok=True)
 
+    def load_for(self, replicas: Any) -> dict[str, Any] | None:
+        """As `load`; among several workers the chief reads, and sends the others what it read."""
+        if replicas.workers == 1:
+            return self.load()
+        loaded = self.load() if replicas.chief else None
+        content = replicas.from_chief(None if loaded is None else files.encode(loaded))
+        return None if content is None else files.decode(content, "checkpoint of the chief")
+
     def load(self) -> dict[str, Any] | None:
         """The latest intact checkpoint; damaged ones are reported and skipped.
 

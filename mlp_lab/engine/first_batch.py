@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from mlp_lab.checkpoints.held import held
+from mlp_lab.data.fingerprint import fingerprint, leaves_known
 from mlp_lab.engine.building import build
 from mlp_lab.engine.inputs import listed
 from mlp_lab.engine.keras_hooks import batches_of, optimizers_of
@@ -35,10 +36,10 @@ class FirstBatch(_Mixin):
     # What of `tf.random` the step uses; known once it has been traced.
     random_operations: tuple[str, ...] = ()
 
-    def _tell_callbacks(self, callbacks, arrays, batch_size):
+    def _tell_callbacks(self, callbacks, arrays, batch_size, given):
         """Lets callbacks restore the model before `fit` looks at it.
 
-        `arrays` is None if Keras draws the data.
+        `arrays` is None if Keras draws the data; `given` is what `fit` was given.
         """
         preparing = [c for c in listed(callbacks) if hasattr(c, "before_fit")]
         # Other steps are traced before they run.
@@ -46,7 +47,7 @@ class FirstBatch(_Mixin):
         self.__dict__["_untold"] = None
         if not self.compiled or not (preparing or eager):
             return
-        told = preparing, listed(callbacks)
+        told = preparing, listed(callbacks), given
         if arrays is None:
             self.__dict__["_untold"] = told
             return
@@ -69,9 +70,21 @@ class FirstBatch(_Mixin):
     def _tell(self, told, spec, piece_batch):
         self.__dict__["_first_spec"] = spec
         self._make_variables(spec, piece_batch)
-        preparing, callbacks = told
-        for callback in preparing:
-            callback.before_fit(self, callbacks)
+        preparing, callbacks, self.__dict__["_given_data"] = told
+        try:
+            for callback in preparing:
+                callback.before_fit(self, callbacks)
+        finally:
+            del self.__dict__["_given_data"]
+
+    def data_fingerprint(self) -> str | None:
+        """A checksum of the data of the `fit` that begins, for callbacks in `before_fit`.
+
+        None if they are not arrays, which are the only data that can be read without using them
+        up.
+        """
+        parts = tf.nest.flatten(self.__dict__["_given_data"])
+        return fingerprint(*parts) if leaves_known(parts) else None
 
     def _make_variables(self, spec, piece_batch):
         """Makes the variables of the model, its optimizers and its metrics; runs nothing."""

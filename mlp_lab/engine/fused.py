@@ -83,7 +83,7 @@ class Fused(FirstBatch, Compilation, Feeding, Position):
         simple = class_weight is None and steps_per_epoch is None and isinstance(shuffle, bool)
         if not simple or not self.compiled or self._replaces("make_train_function"):
             arrays = None
-        self._tell_callbacks(callbacks, arrays, batch_size)
+        self._tell_callbacks(callbacks, arrays, batch_size, (x, y, sample_weight))
         if arrays is not None:
             return self._fit_arrays(arrays, batch_size, validation_split, shuffle, options)
         refuse_rows(x, y, sample_weight, validation_data)

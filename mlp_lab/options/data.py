@@ -26,6 +26,7 @@ class DataOptions(Options):
         + "; auto tries --data_dir if it is "
         "given, otherwise the others in this order",
         choice(sources.SOURCES),
+        of_result=False,
     )
     data_dir: str | None = option(
         None,
@@ -33,6 +34,7 @@ class DataOptions(Options):
         "npz file or shards (made by the command convert); or the npz file itself",
         text,
         "PATH",
+        of_result=False,
     )
     data_memory_mb: int = option(
         MEMORY_MB,

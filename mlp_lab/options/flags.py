@@ -14,7 +14,7 @@ from mlp_lab.options.config import Config
 from mlp_lab.options.option import Options, flag_name
 
 # These say where one run went, not what it was.
-_OF_ONE_RUN = ("name", "overwrite", "resume")
+_OF_ONE_RUN = ("name", "overwrite", "resume", "accept_changes")
 
 BOOLEAN = (bool, bool | None)
 """Types of fields whose flags are written --flag and --noflag."""
@@ -90,8 +90,8 @@ def _place_of_last(option: str, given: Sequence[str]) -> str:
 def to_text(config: Config) -> str:
     """The flagfile that gives `config` again, every option but the run's own folder.
 
-    `name`, `overwrite` and `resume` are left out: they say where one run went, not what it
-    was, and a rerun must not collide with the run that it repeats, or delete it.
+    `name`, `overwrite`, `resume` and `accept_changes` are left out: they say where one run went,
+    not what it was, and a rerun must not collide with the run that it repeats, or delete it.
     """
     lines = []
     for field in dataclasses.fields(config):

@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 from mlp_lab.options.checks import Check, one_line
 
 
-def option(default: Any, help_text: str, check: Check, form: str = "CHOICE") -> Any:
+def option(
+    default: Any, help_text: str, check: Check, form: str = "CHOICE", of_result: bool = True
+) -> Any:
     """A field of an `Options` class.
 
     Args:
@@ -15,8 +17,10 @@ def option(default: Any, help_text: str, check: Check, form: str = "CHOICE") -> 
       help_text: what it means, for `--help`.
       check: called with the option's name and a value; raises `InputError`.
       form: what `--help` shows for the value, as in `--name=FORM`.
+      of_result: whether a run's result depends on it. Of the others, a run that is resumed may
+        have different ones.
     """
-    metadata = {"help": help_text, "check": check, "form": form}
+    metadata = {"help": help_text, "check": check, "form": form, "of_result": of_result}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -48,6 +52,11 @@ class Options:
             if not (value is None and field.default is None):
                 field.metadata["check"](flag_name(field), value)
         self.check_together()
+
+    def of_result(self) -> dict[str, Any]:
+        """The options that the result of a run depends on, by name."""
+        fields = [f for f in dataclasses.fields(self) if f.metadata["of_result"]]
+        return {flag_name(field): getattr(self, field.name) for field in fields}
 
     def check_together(self) -> None:
         """Refuses options that exclude each other. Overrides call `super().check_together()`."""

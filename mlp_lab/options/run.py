@@ -20,28 +20,46 @@ class RunOptions(Options):
         "a signal ends the run",
         interval,
         "N|Ns|Nm",
+        of_result=False,
     )
-    keep_checkpoints: int = option(2, "how many of the latest checkpoints are kept", whole(1), "N")
+    keep_checkpoints: int = option(
+        2, "how many of the latest checkpoints are kept", whole(1), "N", of_result=False
+    )
     resume: bool = option(
         False,
         "resume the unfinished run of this --name from its last checkpoint; the result is the "
         "same as if it had never stopped",
         boolean,
+        of_result=False,
     )
-    log_dir: str = option("logs", "folder that holds the runs' folders", text, "PATH")
+    accept_changes: bool = option(
+        False,
+        "with --resume: resume even if the data, the source of your own parts, or the event files "
+        "have changed since the checkpoint; what has changed is printed",
+        boolean,
+        of_result=False,
+    )
+    log_dir: str = option(
+        "logs", "folder that holds the runs' folders", text, "PATH", of_result=False
+    )
     name: str | None = option(
         None,
         "the run's folder in --log_dir (default: the data set and the time)",
         folder_name,
         "NAME",
+        of_result=False,
     )
     overwrite: bool = option(
-        False, "delete an existing run of the same --name instead of refusing", boolean
+        False,
+        "delete an existing run of the same --name instead of refusing",
+        boolean,
+        of_result=False,
     )
     verbose: str = option(
         "auto",
         "progress: bar, line (one per epoch), none, or auto: bar on a terminal, otherwise line",
         choice(("auto", "bar", "line", "none")),
+        of_result=False,
     )
 
     def check_together(self) -> None:
@@ -49,5 +67,7 @@ class RunOptions(Options):
         super().check_together()
         if self.resume and self.name is None:
             raise InputError("resume", "needs --name, the run to resume")
+        if self.accept_changes and not self.resume:
+            raise InputError("accept_changes", "needs --resume, whose checkpoint it is about")
         if self.resume and self.overwrite:
             raise InputError("resume", "excludes --overwrite, which deletes the run; choose one")

@@ -1,10 +1,11 @@
 """What a run says on the console."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mlp_lab.training import parts
+from mlp_lab.training.folder import RunFolder
 from mlp_lab.training.record import FINISHED, Record
 from mlp_lab.training.setup import Setup
 
@@ -20,8 +21,17 @@ def speaker(prefix: str = "") -> Say:
     return say
 
 
-def begun(setup: Setup, path: Path, record: Record) -> Iterator[str]:
-    """What is about to be trained, on what, and where it is written."""
+def begun(
+    setup: Setup, folder: RunFolder, record: Record, versions: Sequence[str]
+) -> Iterator[str]:
+    """What is about to be trained, on what, and where it is written.
+
+    Args:
+      setup: what is trained.
+      folder: of the run.
+      record: of the run's beginning.
+      versions: packages that had another version when a run that is resumed began.
+    """
     config, dataset, model = setup.config, setup.dataset, setup.model
     tested = "held-out" if config.validation_split else "test"
     yield (
@@ -34,7 +44,14 @@ def begun(setup: Setup, path: Path, record: Record) -> Iterator[str]:
             f"note: {name} will be saved, but loading it needs custom_objects; decorate the class "
             "with @keras.saving.register_keras_serializable()"
         )
-    yield f"run: {path}"
+    if versions:
+        yield f"note: other versions than the run began with: {'; '.join(versions)}"
+    if not folder.locked:
+        yield (
+            "note: the file system of --log_dir cannot lock files; take care that no second "
+            "process trains in the same folder"
+        )
+    yield f"run: {folder.path}"
 
 
 def ended(record: Record, history: Mapping[str, list[float]], model: Path | None) -> Iterator[str]:

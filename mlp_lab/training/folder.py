@@ -10,30 +10,25 @@ model.keras   the trained model
 non_finite/   if a number became NaN or infinite: the batch, and the weights before it
 """
 
-import dataclasses
-import json
 import os
 import shutil
 import time
 from pathlib import Path
 from typing import Any
 
+from mlp_lab.checkpoints import Store
 from mlp_lab.errors import InputError
-from mlp_lab.folders import scheme_of
 from mlp_lab.options import flags
 from mlp_lab.options.config import Config
+from mlp_lab.training import files
 from mlp_lab.training.lock import LOCK, Lock
 
 FLAGS, RECORD, MODEL = "flags.txt", "run.json", "model.keras"
 CHECKPOINTS, NON_FINITE = "checkpoints", "non_finite"
+# What a run writes: nothing of it may be a link to something else.
+_OWN = (FLAGS, RECORD, MODEL, LOCK, CHECKPOINTS, NON_FINITE, "train", "validation")
 
 _UNFINISHED = ("unfinished", "running", "interrupted", "failed")
-
-# A resumed run may change these: they do not affect its result.
-_FREE = (
-    *("name", "overwrite", "resume", "log_dir", "verbose", "data_source", "data_dir"),
-    *("checkpoint_every", "keep_checkpoints"),
-)
 
 
 class RunFolder:
@@ -55,20 +50,7 @@ class RunFolder:
     def __init__(self, config: Config):
         self._config = config
         self._lock: Lock | None = None
-        if scheme_of(config.log_dir):
-            raise InputError(
-                "log_dir",
-                f"expected a local folder, where runs can be locked and resumed, got "
-                f"{config.log_dir!r}; write to a local one and copy it there",
-            )
-        self._log_dir = Path(os.path.expanduser(config.log_dir))
-        if self._log_dir.parts[:1] and self._log_dir.parts[0].startswith("~"):
-            raise InputError(
-                "log_dir",
-                f"there is no home folder {self._log_dir.parts[0]!r}; for a folder of that name "
-                f"write ./{config.log_dir}",
-            )
-        _check_writable(self._log_dir)
+        self._log_dir = files.log_dir(config.log_dir)
         stem = config.name or f"{config.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
         self.path = self._log_dir / stem
         many, status = config.strategy == "multi_worker", self._status()
@@ -96,6 +78,13 @@ class RunFolder:
             raise InputError(
                 "resume", f"the run {str(self.path)!r} has {status}; there is nothing to resume"
             )
+        for name in _OWN:
+            if (self.path / name).is_symlink():
+                raise InputError(
+                    "resume",
+                    f"{str(self.path / name)!r} is a link, so that the run would write outside of "
+                    "its folder; put what it leads to in its place",
+                )
         if not self.has_checkpoint():
             raise InputError(
                 "resume",
@@ -103,27 +92,23 @@ class RunFolder:
                 "with --overwrite instead of --resume",
             )
         saved: Config = flags.parse([f"--flagfile={self.path / FLAGS}", f"--name={self.path.name}"])
-        for field in dataclasses.fields(Config):
-            before, now = (getattr(config, field.name) for config in (saved, self._config))
-            if field.name not in _FREE and before != now:
+        before = saved.of_result()
+        for name, now in self._config.of_result().items():
+            if before[name] != now:
                 raise InputError(
-                    field.name,
-                    f"the run {str(self.path)!r} began with {before!r}, got {now!r}; resume "
+                    name,
+                    f"the run {str(self.path)!r} began with {before[name]!r}, got {now!r}; resume "
                     f"with its own flags: --flagfile={self.path / FLAGS} --name={self.path.name} "
                     "--resume",
                 )
 
     def has_checkpoint(self) -> bool:
         """Whether there is a checkpoint to resume from."""
-        return any((self.path / CHECKPOINTS).glob("step-*.ckpt"))
+        return bool(Store(self.path / CHECKPOINTS).paths())
 
     def read_record(self) -> dict[str, Any]:
         """The record as it was last written; empty if none can be read."""
-        try:
-            record = json.loads((self.path / RECORD).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return record if isinstance(record, dict) else {}
+        return files.read_record(self.path / RECORD)
 
     def _status(self) -> str | None:
         if not (self.path / FLAGS).is_file():
@@ -161,43 +146,67 @@ class RunFolder:
     def create(self) -> None:
         """Makes the folder, in place of an old one if --overwrite says so, with its flags.
 
-        It is locked until `release`. A run that is resumed has its folder.
+        It is locked until `release`; what was checked before is checked again under the lock. A
+        run that is resumed has its folder.
 
         Raises:
-          InputError: it cannot be made, or another run has just made it or is training in it.
+          InputError: another run has just made it, or is training in it.
+          OSError: it cannot be made; nothing is left of it.
         """
-        try:
-            if self.resumed:
-                self._lock = Lock(self.path)
-                return
-            if self._replaced and self.path.exists():
-                self._check_replaceable()
-                Lock(self.path).release()
-                shutil.rmtree(self.path)
-            self._log_dir.mkdir(parents=True, exist_ok=True)
-            self.path.mkdir()
+        if self.resumed:
             self._lock = Lock(self.path)
+            self._check_resumable()
+            return
+        if self._replaced and self.path.exists():
+            self._check_replaceable()
+            self._lock = Lock(self.path)
+            self._empty()
+        else:
+            self._log_dir.mkdir(parents=True, exist_ok=True)
+            try:
+                self.path.mkdir()
+            except FileExistsError:
+                raise InputError(
+                    "name", f"{str(self.path)!r} has just been made by another run; try again"
+                ) from None
+        try:
+            self._lock = self._lock or Lock(self.path)
             (self.path / FLAGS).write_text(flags.to_text(self._config), encoding="utf-8")
-        except FileExistsError:
-            raise InputError(
-                "name", f"{str(self.path)!r} has just been made by another run; try again"
-            ) from None
-        except OSError as error:
-            raise InputError(
-                "log_dir", f"cannot write to {str(self.path)!r}: {error.strerror}"
-            ) from error
+        except OSError:
+            self.discard()
+            raise
+
+    def _empty(self) -> None:
+        """Deletes what a run has left, but for its lock, which is held.
+
+        What tells that the folder is a run's goes last, so that it can be emptied again if this
+        is interrupted.
+        """
+        entries = sorted(self.path.iterdir(), key=lambda entry: entry.name in (FLAGS, RECORD))
+        for entry in entries:
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry.name != LOCK:
+                entry.unlink()
+
+    def discard(self) -> None:
+        """Removes the folder of a run that has not begun."""
+        self.release()
+        shutil.rmtree(self.path, ignore_errors=True)
 
     def release(self) -> None:
         """Unlocks the folder for other processes."""
         if self._lock is not None:
             self._lock.release()
 
+    @property
+    def locked(self) -> bool:
+        """Whether other processes are kept out of the folder; not every file system can."""
+        return self._lock is not None and self._lock.held
+
     def write_record(self, record: dict[str, Any]) -> None:
         """Writes the record completely or not at all: a reader never finds half of it."""
-        unfinished = self.path / f".{RECORD}.tmp"
-        text = json.dumps(record, indent=2, allow_nan=False) + "\n"
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(self.path / RECORD)
+        files.write_record(self.path / RECORD, record)
 
 
 class NoFolder(RunFolder):
@@ -211,25 +220,17 @@ class NoFolder(RunFolder):
     def create(self) -> None:
         """Does nothing: the chief makes the folder."""
 
+    def discard(self) -> None:
+        """Does nothing: the chief removes the folder."""
+
+    @property
+    def locked(self) -> bool:
+        """True: the chief says if it is not."""
+        return True
+
     def has_checkpoint(self) -> bool:
         """False: only the chief reads checkpoints."""
         return False
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Does nothing: the chief writes the record."""
-
-
-def _check_writable(log_dir: Path) -> None:
-    """Refuses a log_dir that cannot be written to, before any work is done."""
-    existing = log_dir
-    while not os.path.lexists(existing) and existing != existing.parent:
-        existing = existing.parent
-    if not existing.is_dir():
-        raise InputError(
-            "log_dir", f"{str(existing)!r} is not a folder; choose a folder that can be written to"
-        )
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(
-            "log_dir",
-            f"no permission to write to {str(existing)!r}; choose a folder that can be written to",
-        )

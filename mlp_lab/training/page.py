@@ -24,11 +24,12 @@ class RunPage:
     Args:
       folder: the run's folder.
       config: the run's options.
+      run: the run's id, with which the names of its files end.
       chief: whether this worker writes; the other workers have no page.
     """
 
-    def __init__(self, folder: Path, config: Config, chief: bool = True):
-        self.writer = Writer(folder)
+    def __init__(self, folder: Path, config: Config, run: str, chief: bool = True):
+        self.writer = Writer(folder, run)
         self._chief = chief
         self._config = config
 

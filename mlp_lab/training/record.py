@@ -25,16 +25,18 @@ Record = dict[str, Any]
 """What run.json holds: values that `json.dumps` takes, by name."""
 
 
-def begun(setup: Setup, before: Mapping[str, Any] | None = None) -> Record:
+def begun(setup: Setup, run: str, before: Mapping[str, Any] | None = None) -> Record:
     """The record of a run that begins now.
 
     Args:
       setup: what is to be trained.
+      run: the run's id.
       before: the record of the run that is resumed, if one is.
     """
     replicas, dataset = setup.replicas, setup.dataset
     record = {
         "status": RUNNING,
+        "id": run,
         "started": _now(),
         "command": sys.argv,
         "config": dataclasses.asdict(setup.config),
@@ -78,6 +80,12 @@ def broken_off(record: Record, error: BaseException, interrupted: bool) -> Recor
     status = INTERRUPTED if interrupted else FAILED
     reason = f"{type(error).__name__}: {error}"
     return {**record, "status": status, "reason": reason, "ended": _now()}
+
+
+def other_versions(before: Mapping[str, Any]) -> list[str]:
+    """Packages whose versions are not those of an earlier record, with both."""
+    was = before.get("versions", {})
+    return [f"{n} {was[n]}, now {now}" for n, now in versions().items() if was.get(n, now) != now]
 
 
 def versions() -> dict[str, str]:

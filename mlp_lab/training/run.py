@@ -15,11 +15,13 @@ from mlp_lab.errors import InputError
 from mlp_lab.options.config import Config
 from mlp_lab.training import console, failure, record
 from mlp_lab.training.folder import CHECKPOINTS, MODEL, NON_FINITE, NoFolder, RunFolder
+from mlp_lab.training.identity import identity
 from mlp_lab.training.page import RunPage
 from mlp_lab.training.replication import lost_worker, make_strategy
 from mlp_lab.training.result import Result
 from mlp_lab.training.setup import Setup, check, prepare
 from mlp_lab.training.signals import Signals
+from mlp_lab.writers import new_owner
 
 
 def run(config: Config) -> Result:
@@ -29,8 +31,9 @@ def run(config: Config) -> Result:
     determinism of operations, which stays on in the process.
 
     Raises:
-      InputError: something in the config cannot be done; nothing has been written.
-      Interrupted: SIGINT or SIGTERM came; the state is saved, `resume` continues.
+      InputError: something in the config cannot be done, or what is resumed has changed; nothing
+        has been written.
+      Interrupted: a signal that asks to end came; the state is saved, `resume` continues.
       RunError: files cannot be written, or no checkpoint can be used. Checkpoints that
         were complete still are.
     """
@@ -39,8 +42,13 @@ def run(config: Config) -> Result:
     folder = RunFolder(config) if replicas.chief else NoFolder(config)
     try:
         setup = check(prepare(config, replicas, say))
-        begun = begin(setup, folder, say)
-        return end(begun, fit(begun))
+        with Signals() as signals:
+            begun = begin(setup, folder, signals, say)
+            try:
+                return end(begun, fit(begun))
+            except BaseException as error:
+                _break_off(begun, error)
+                raise
     except data.DataFault as fault:
         raise InputError("data_dir", str(fault)) from fault
     except (InputError, tf.errors.OpError) as error:
@@ -61,7 +69,6 @@ class Begun:
     folder: RunFolder
     entry: record.Record
     page: RunPage
-    signals: Signals
     checkpoints: Checkpoints
     say: console.Say
 
@@ -77,51 +84,59 @@ class Outcome(NamedTuple):
     trouble: str | None
 
 
-def begin(setup: Setup, folder: RunFolder, say: console.Say) -> Begun:
-    """Makes the folder, writes the first record, and says what is about to be trained."""
-    folder.create()
-    entry = record.begun(setup, folder.read_record() if folder.resumed else None)
-    folder.write_record(entry)
-    for line in console.begun(setup, folder.path, entry):
+def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -> Begun:
+    """Makes the folder, writes the first record, and says what is about to be trained.
+
+    A run that is resumed is first compared with its checkpoint; until then nothing is written.
+    """
+    try:
+        folder.create()
+        before = folder.read_record() if folder.resumed else {}
+        run = before.get("id") or new_owner()
+        checkpoints = _checkpoints(setup, folder, run, signals, say)
+        if folder.resumed:
+            checkpoints.check()
+        entry = record.begun(setup, run, before if folder.resumed else None)
+        folder.write_record(entry)
+    except BaseException as error:
+        if not folder.resumed and not isinstance(error, InputError):
+            folder.discard()
+        outside = failure.told_of_start(error, folder)
+        if outside is not None:
+            raise outside from error
+        raise
+    for line in console.begun(setup, folder, entry, record.other_versions(before)):
         say(line)
-    page = RunPage(folder.path, setup.config, setup.replicas.chief)
-    signals = Signals()
-    return Begun(
-        setup, folder, entry, page, signals, _checkpoints(setup, folder, signals, say), say
-    )
+    page = RunPage(folder.path, setup.config, run, setup.replicas.chief)
+    return Begun(setup, folder, entry, page, checkpoints, say)
 
 
 def fit(begun: Begun) -> Outcome:
     """Trains the model, and saves it if it comes to its end.
 
     Raises:
-      BaseException: what ended the training before; it is recorded, and where it came from
-        outside of the training, told in one line.
+      BaseException: what ended the training before.
     """
     setup, folder, chief = begun.setup, begun.folder, begun.setup.replicas.chief
     model, config = setup.model, setup.config
     try:
-        with begun.signals:
-            if not folder.resumed:
-                begun.page.begin(begun.entry, (metric.name for metric in setup.metrics))
-            history = model.fit(
-                *setup.training,
-                batch_size=config.batch_size,
-                epochs=config.epochs,
-                validation_data=setup.validation,
-                shuffle=config.shuffle,
-                callbacks=[*_observers(begun), begun.checkpoints],
-                verbose=console.verbosity(config.verbose) if chief else 0,
-            ).history
+        if not folder.resumed:
+            begun.page.begin(begun.entry, (metric.name for metric in setup.metrics))
+        history = model.fit(
+            *setup.training,
+            batch_size=config.batch_size,
+            epochs=config.epochs,
+            validation_data=setup.validation,
+            shuffle=config.shuffle,
+            callbacks=[*_observers(begun), begun.checkpoints],
+            verbose=console.verbosity(config.verbose) if chief else 0,
+        ).history
         if record.finite_losses(history) and chief:  # that of validation may not be finite
             model.save(folder.path / MODEL)
         setup.replicas.any(False)  # the chief's connection is needed until it has saved
         return Outcome(history, None)
     except NonFiniteError as error:
         return Outcome(model.history.history, str(error))
-    except BaseException as error:
-        _break_off(begun, error)
-        raise
 
 
 def end(begun: Begun, outcome: Outcome) -> Result:
@@ -140,7 +155,11 @@ def _observers(begun: Begun) -> list[keras.callbacks.Callback]:
     """What looks at the training, and at the model after epochs."""
     setup, path, config = begun.setup, begun.folder.path, begun.setup.config
     looks = TensorBoard(
-        path, config.histogram_every, probes=setup.probes, layers=config.probe_layers
+        path,
+        config.histogram_every,
+        probes=setup.probes,
+        layers=config.probe_layers,
+        owner=begun.entry["id"],
     )
     callbacks: list[Any] = [NonFinite(path / NON_FINITE), looks]
     if config.pictures_every:
@@ -150,7 +169,7 @@ def _observers(begun: Begun) -> list[keras.callbacks.Callback]:
 
 
 def _checkpoints(
-    setup: Setup, folder: RunFolder, signals: Signals, say: console.Say
+    setup: Setup, folder: RunFolder, run: str, signals: Signals, say: console.Say
 ) -> Checkpoints:
     every = setup.config.checkpoint_every
     return Checkpoints(
@@ -162,6 +181,9 @@ def _checkpoints(
         events=folder.path,
         delete=False,  # a run keeps its last checkpoints, also if its model cannot be saved
         say=say,
+        identity=identity(setup, run),
+        owners=[run],
+        accept_changes=setup.config.accept_changes,
     )
 
 

@@ -5,10 +5,12 @@ import threading
 
 
 class Signals:
-    """Inside its `with`, the first SIGINT or SIGTERM is only noted.
+    """Inside its `with`, the first signal that asks the process to end is only noted.
 
-    A second one of the same kind has its usual effect: it ends the process at once. Python
-    delivers signals to the main thread; in other threads nothing is changed.
+    Those are SIGINT, SIGTERM, SIGHUP (the terminal is closed) and SIGXCPU (the limit of processor
+    time is near). A second one of the same kind has its usual effect: it ends the process at
+    once. What is ignored, by `nohup` say, stays ignored. Python delivers signals to the main
+    thread; in other threads nothing is changed.
     """
 
     def __init__(self) -> None:
@@ -21,8 +23,10 @@ class Signals:
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+            for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGXCPU"):
+                number = getattr(signal, name, None)  # not every system has all of them
+                if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(self, *_):
