@@ -1,12 +1,12 @@
 """What a run says on the console."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from mlp_lab.training import parts
-from mlp_lab.training.folder import RunFolder
-from mlp_lab.training.record import FINISHED, Record
+from mlp_lab.training.folder import RECORD, RunFolder
+from mlp_lab.training.record import FINISHED, Record, other_versions
 from mlp_lab.training.setup import Setup
 
 Say = Callable[[str], None]
@@ -21,16 +21,14 @@ def speaker(prefix: str = "") -> Say:
     return say
 
 
-def begun(
-    setup: Setup, folder: RunFolder, record: Record, versions: Sequence[str]
-) -> Iterator[str]:
+def begun(setup: Setup, folder: RunFolder, record: Record, before: Record) -> Iterator[str]:
     """What is about to be trained, on what, and where it is written.
 
     Args:
       setup: what is trained.
       folder: of the run.
       record: of the run's beginning.
-      versions: packages that had another version when a run that is resumed began.
+      before: of the run that is resumed; empty if none is, or if it is lost.
     """
     config, dataset, model = setup.config, setup.dataset, setup.model
     tested = "held-out" if config.validation_split else "test"
@@ -44,6 +42,9 @@ def begun(
             f"note: {name} will be saved, but loading it needs custom_objects; decorate the class "
             "with @keras.saving.register_keras_serializable()"
         )
+    if folder.resumed and not before:
+        yield f"note: {RECORD} cannot be read, and is written anew"
+    versions = other_versions(before)
     if versions:
         yield f"note: other versions than the run began with: {'; '.join(versions)}"
     if not folder.locked:

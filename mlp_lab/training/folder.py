@@ -25,6 +25,8 @@ from mlp_lab.training.lock import LOCK, Lock
 
 FLAGS, RECORD, MODEL = "flags.txt", "run.json", "model.keras"
 CHECKPOINTS, NON_FINITE = "checkpoints", "non_finite"
+# The name of the run's id among what its checkpoints are compared by.
+ID = "the run's id"
 # What a run writes: nothing of it may be a link to something else.
 _OWN = (FLAGS, RECORD, MODEL, LOCK, CHECKPOINTS, NON_FINITE, "train", "validation")
 
@@ -110,6 +112,11 @@ class RunFolder:
         """The record as it was last written; empty if none can be read."""
         return files.read_record(self.path / RECORD)
 
+    def saved_id(self) -> str | None:
+        """The run's id in its latest checkpoint, for a run whose record is lost."""
+        tree = Store(self.path / CHECKPOINTS).load() if self.has_checkpoint() else None
+        return tree["identity"]["parts"].get(ID) if tree and "identity" in tree else None
+
     def _status(self) -> str | None:
         if not (self.path / FLAGS).is_file():
             return None
@@ -151,7 +158,7 @@ class RunFolder:
 
         Raises:
           InputError: another run has just made it, or is training in it.
-          OSError: it cannot be made; nothing is left of it.
+          OSError: it cannot be made; `discard` removes what is left of it.
         """
         if self.resumed:
             self._lock = Lock(self.path)
@@ -169,12 +176,8 @@ class RunFolder:
                 raise InputError(
                     "name", f"{str(self.path)!r} has just been made by another run; try again"
                 ) from None
-        try:
-            self._lock = self._lock or Lock(self.path)
-            (self.path / FLAGS).write_text(flags.to_text(self._config), encoding="utf-8")
-        except OSError:
-            self.discard()
-            raise
+            self._lock = Lock(self.path)
+        (self.path / FLAGS).write_text(flags.to_text(self._config), encoding="utf-8")
 
     def _empty(self) -> None:
         """Deletes what a run has left, but for its lock, which is held.
@@ -190,9 +193,10 @@ class RunFolder:
                 entry.unlink()
 
     def discard(self) -> None:
-        """Removes the folder of a run that has not begun."""
-        self.release()
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Removes the folder of a run that has not begun, if this run holds it."""
+        if self._lock is not None:
+            self.release()
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def release(self) -> None:
         """Unlocks the folder for other processes."""

@@ -9,6 +9,7 @@ from types import ModuleType
 from mlp_lab.data.fingerprint import fingerprint
 from mlp_lab.options import registry
 from mlp_lab.options.config import Config
+from mlp_lab.training.folder import ID
 from mlp_lab.training.setup import Setup
 
 _ARRAYS = ("x_train", "y_train", "x_test", "y_test")
@@ -24,7 +25,7 @@ def identity(setup: Setup, run: str) -> dict[str, str]:
     """
     options = {f"--{name}": str(value) for name, value in setup.config.of_result().items()}
     data = {f"the SHA-256 of {name}": _checksum(setup, name) for name in _ARRAYS}
-    return {"the run's id": run, **options, **data, **_sources(setup.config)}
+    return {ID: run, **options, **data, **_sources(setup.config)}
 
 
 def _checksum(setup: Setup, name: str) -> str:
@@ -69,7 +70,7 @@ def _module_of(value: object) -> str | None:
 
 
 def _path(module: ModuleType) -> Path | None:
-    """The source file of a user's module; None for those of libraries, of the lab, and `__main__`."""
+    """The source file of a user's module; None for libraries, the lab, and `__main__`."""
     file = getattr(module, "__file__", None)
     name = module.__name__
     if not file or not file.endswith(".py") or name.partition(".")[0] in ("mlp_lab", "__main__"):

@@ -92,7 +92,7 @@ def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -
     try:
         folder.create()
         before = folder.read_record() if folder.resumed else {}
-        run = before.get("id") or new_owner()
+        run = before.get("id") or folder.saved_id() or new_owner()
         checkpoints = _checkpoints(setup, folder, run, signals, say)
         if folder.resumed:
             checkpoints.check()
@@ -105,7 +105,7 @@ def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -
         if outside is not None:
             raise outside from error
         raise
-    for line in console.begun(setup, folder, entry, record.other_versions(before)):
+    for line in console.begun(setup, folder, entry, before):
         say(line)
     page = RunPage(folder.path, setup.config, run, setup.replicas.chief)
     return Begun(setup, folder, entry, page, checkpoints, say)
