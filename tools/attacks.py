@@ -41,10 +41,11 @@ def main() -> int:
     """Attacks, and prints; returns status 1 if something broke."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--times", type=int, default=1, help="times in a row (default: 1)")
-    parser.add_argument("--only", default="*", help="those whose names match, 'folders/*' say")
+    parser.add_argument("--only", default="*", help="names with * and ?, separated by commas")
     parser.add_argument("--jobs", type=int, default=2, help="attacks at a time (default: 2)")
     options = parser.parse_args()
-    attacks = [a for name, a in all_attacks().items() if fnmatch.fnmatch(name, options.only)]
+    chosen = options.only.split(",")
+    attacks = [a for n, a in all_attacks().items() if any(fnmatch.fnmatch(n, c) for c in chosen)]
     if not attacks or options.times < 1 or options.jobs < 1:
         parser.error("nothing to do: no attack has such a name, or --times or --jobs is below 1")
     ends: dict[str, list[str]] = {attack.name: [] for attack in attacks}

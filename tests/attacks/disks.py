@@ -15,7 +15,6 @@ from attacks.runs import (
     run,
     start,
     status,
-    system,
     until,
     write_data,
 )
@@ -33,54 +32,54 @@ def filled(folder):
 @attack
 def resumed_on_a_full_disk(home):
     """--resume on a disk that is still full is one line, status 1; later the run goes on."""
-    disk = mounted(home / "disk", "size=64m")
-    write_data(disk)
-    folder = kill_after_checkpoint(disk, "run")
-    filler = filled(disk)
-    for _ in range(2):
-        one_line(run(disk, "run", "--resume"), 1, "No space left")
-        assert status(folder) in ("running", "failed")
-    filler.unlink()
-    resumes(disk)
-    ends_alike(disk)
+    with mounted(home / "disk", "size=64m") as disk:
+        write_data(disk)
+        folder = kill_after_checkpoint(disk, "run")
+        filler = filled(disk)
+        for _ in range(2):
+            one_line(run(disk, "run", "--resume"), 1, "No space left")
+            assert status(folder) in ("running", "failed")
+        filler.unlink()
+        resumes(disk)
+        ends_alike(disk)
 
 
 @attack
 def full_while_it_trains(home):
     """A disk that fills up ends a run with one line and a true record; later it goes on."""
-    disk = mounted(home / "disk", "size=64m")
-    write_data(disk)
-    folder = disk / "logs" / "run"
-    process = start(disk, "run")
-    until(lambda: latest_step(folder) >= 5, process)
-    process.send_signal(signal.SIGSTOP)
-    filler = filled(disk)
-    process.send_signal(signal.SIGCONT)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 1, err
-    assert ("No space left" in err, "Traceback" in err) == (True, False), err
-    assert status(folder) == "failed"
-    filler.unlink()
-    resumes(disk)
-    ends_alike(disk)
+    with mounted(home / "disk", "size=64m") as disk:
+        write_data(disk)
+        folder = disk / "logs" / "run"
+        process = start(disk, "run")
+        until(lambda: latest_step(folder) >= 5, process)
+        process.send_signal(signal.SIGSTOP)
+        filler = filled(disk)
+        process.send_signal(signal.SIGCONT)
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 1, err
+        assert ("No space left" in err, "Traceback" in err) == (True, False), err
+        assert status(folder) == "failed"
+        filler.unlink()
+        resumes(disk)
+        ends_alike(disk)
 
 
 @attack
 def started_on_a_tiny_disk(home):
     """A run that cannot begin for lack of room is one line, status 1, and leaves nothing."""
     write_data(home)
-    disk = mounted(home / "logs", "size=8k")
-    one_line(run(home, "run"), 1, "cannot begin", "No space left")
-    assert not (disk / "run").exists()
+    with mounted(home / "logs", "size=8k") as disk:
+        one_line(run(home, "run"), 1, "cannot begin", "No space left")
+        assert not (disk / "run").exists()
 
 
 @attack
 def started_without_inodes(home):
     """A run that cannot begin for lack of inodes is one line, status 1."""
     write_data(home)
-    disk = mounted(home / "logs", "size=64m,nr_inodes=3")
-    one_line(run(home, "run"), 1, "No space left")
-    assert not (disk / "run").exists()
+    with mounted(home / "logs", "size=64m,nr_inodes=3") as disk:
+        one_line(run(home, "run"), 1, "No space left")
+        assert not (disk / "run").exists()
 
 
 @attack
@@ -89,16 +88,15 @@ def every_level(home):
     write_data(home)
     seen = set()
     for size in (12, 20, 40, 80, 120, 160, 200, 240, 280, 320, 400, 480, 640, 960, 4000):
-        disk = mounted(home / "logs", f"size={size}k")
-        done = run(home, "run")
-        seen.add(done.returncode)
-        folder = disk / "run"
-        if done.returncode:
-            one_line(done, 1, "No space left")
-            assert not folder.exists() or status(folder) == "failed", size
-        else:
-            assert status(folder) == "finished"
-        assert system("umount", str(disk))
+        with mounted(home / "logs", f"size={size}k") as disk:
+            done = run(home, "run")
+            seen.add(done.returncode)
+            folder = disk / "run"
+            if done.returncode:
+                one_line(done, 1, "No space left")
+                assert not folder.exists() or status(folder) == "failed", size
+            else:
+                assert status(folder) == "finished"
     assert seen == {0, 1}
 
 

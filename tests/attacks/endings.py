@@ -248,7 +248,8 @@ import keras, mlp_lab
 @keras.saving.register_keras_serializable()
 class Mine(mlp_lab.MLP):
     def __init__(self, hidden_units, dropout=0.0, num_classes=10, input_scale=1.0, **kwargs):
-        super().__init__(hidden_units, num_classes, dropout=dropout, input_scale=input_scale, **kwargs)
+        options = {"dropout": dropout, "input_scale": input_scale, **kwargs}
+        super().__init__(hidden_units, num_classes, **options)
         self.calls = 0
 
     def train_step(self, data):

@@ -1,6 +1,7 @@
 """Runs for attacks: one that was killed after a checkpoint, copied for each attack."""
 
 import atexit
+import contextlib
 import functools
 import json
 import shutil
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -161,10 +163,13 @@ def system(*command: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def mounted(folder: Path, options: str) -> Path:
-    """A file system in memory at this folder; unmounted at the end of the process at the latest."""
+@contextlib.contextmanager
+def mounted(folder: Path, options: str) -> Iterator[Path]:
+    """A file system in memory at this folder, while it is open."""
     folder.mkdir(exist_ok=True)
     if not system("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)):
         raise Unavailable("mounting a file system needs the rights for it")
-    atexit.register(system, "umount", "--lazy", str(folder))
-    return folder
+    try:
+        yield folder
+    finally:
+        system("umount", "--lazy", str(folder))
