@@ -24,6 +24,8 @@ from mlp_lab.data.streams import CHUNK_BYTES, MAX_ARRAY_BYTES, open_regular, rea
 HEADER_BYTES = 16 * 1024
 """More than the longest header numpy accepts (10,000 bytes)."""
 
+_MOST_DIMS = 32
+
 # NotImplementedError: unknown zip version. RuntimeError: encrypted member. ValueError,
 # OverflowError and struct.error: damaged directory entries.
 _BROKEN = (
@@ -124,8 +126,6 @@ def _read_member(
         start = read_up_to(stream.read, min(HEADER_BYTES, member.file_size))
         shape, fortran, dtype, header_bytes = read_npy_header(start, name, path)
         check_dtype(dtype, name, path)
-        if any(size < 0 for size in shape):
-            raise DataFault(path, f"{name}: its header claims the shape {shape}")
         claimed = math.prod(shape) * dtype.itemsize
         stored = member.file_size - header_bytes
         if claimed != stored:
@@ -172,6 +172,9 @@ def read_npy_header(
         else:
             # 3.0 is needed only for field names beyond Latin-1, and no array here has fields.
             raise ValueError(f"unknown version {version}")
+        # For numpy True is a size too.
+        if len(shape) > _MOST_DIMS or any(type(size) is not int or size < 0 for size in shape):
+            raise ValueError(f"it claims the shape {shape}")
     except Exception as error:  # numpy parses the header as Python, so any error may come.
         raise DataFault(path, f"{name} has no valid .npy header ({error})") from error
     return shape, fortran, dtype, stream.tell()
