@@ -22,9 +22,7 @@ def test_holds(name, tmp_path):
 
 def test_every_promise_has_an_attack_and_every_attack_a_promise():
     promises = (ROOT / "docs" / "reliability.md").read_text().partition("## Promises")[2]
-    rows = re.findall(
-        r"^\| (?!what is|---)(.+?) \| (.+?) \|$", promises.partition("\n## ")[0], re.M
-    )
+    rows = re.findall(r"^\| (?!what is|---)(.+?) \| (.+?) \|$", promises.partition("\n## ")[0], re.M)
     named = [set(re.findall(r"`([a-z_]+/\w+)`", attacks)) for _, attacks in rows]
     assert all(named), "a promise without an attack"
     assert set().union(*named) == set(ATTACKS)

@@ -16,8 +16,8 @@ _MOST_FILES = 100
 _MOST_BYTES = 1024**2
 # absl takes a millisecond for a few of them, and a mistake is looked for several times.
 _MOST_ARGUMENTS = 1000
-# Longer than a path can be; a message repeats it.
-_MOST_CHARACTERS = 10_000
+# A message repeats it.
+_MOST_CHARACTERS = 100_000
 
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 
@@ -58,7 +58,7 @@ def expanded(arguments: Sequence[str]) -> list[str]:
 
     Raises:
       InputError: a file cannot be read, files are nested more than 10 deep, or there are more
-        than 100 files, 1 MiB or 1000 arguments, or an argument has more than 10,000 characters.
+        than 100 files, 1 MiB or 1000 arguments, or an argument has more than 100,000 characters.
     """
     result = _Reader().expanded(arguments, 0)
     _check_count(len(result), result[-1] if result else "")
