@@ -60,7 +60,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     path = Path(path)
     with open_regular(path) as raw:
         try:
-            with zipfile.ZipFile(cast(IO[bytes], _InPieces(raw))) as archive:
+            with zipfile.ZipFile(cast(IO[bytes], InPieces(raw))) as archive:
                 members = {member.filename: member for member in archive.infolist()}
                 missing = [name for name in ARRAY_NAMES if f"{name}.npy" not in members]
                 if missing:
@@ -79,21 +79,24 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
             raise unreadable(path, error) from error
 
 
-class _InPieces:
+class InPieces:
     """A file from which only small pieces can be read.
 
     `zipfile` reads a zip directory in one go, whatever its size, and makes an object of half a
     kilobyte for each entry: more than a gigabyte for a directory of 100 MB. Nothing else that
     it reads here is larger than `CHUNK_BYTES`.
+
+    Attributes:
+      most: bytes of the largest piece; may be raised once the directory has been read.
     """
 
     def __init__(self, file: BinaryIO):
-        self._file = file
+        self._file, self.most = file, CHUNK_BYTES
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
         """Reads; without a size, as at the end of an archive, the largest piece allowed."""
-        if not 0 <= size <= CHUNK_BYTES:
+        if not 0 <= size <= self.most:
             raise zipfile.BadZipFile(f"its directory claims {size:,} bytes")
         return self._file.read(size)
 
