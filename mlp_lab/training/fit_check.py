@@ -12,6 +12,7 @@ import numpy as np
 
 from mlp_lab.errors import InputError
 from mlp_lab.options import foreign
+from mlp_lab.training import parts
 
 if TYPE_CHECKING:
     from mlp_lab.training.setup import Setup
@@ -49,7 +50,10 @@ def check_fit(setup: Setup, batch: tuple[np.ndarray, np.ndarray]) -> None:
 
 def _outputs(setup: Setup, x: np.ndarray) -> np.ndarray:
     model, name = setup.model, setup.config.model
-    with _told("model", f"{name!r} fails on a batch of shape {x.shape} {x.dtype}"):
+    with (
+        parts.fits_memory(parts.model_option(setup.config), name),
+        _told("model", f"{name!r} fails on a batch of shape {x.shape} {x.dtype}"),
+    ):
         outputs = model(x, training=False)
     shape, wanted = tuple(getattr(outputs, "shape", ())), (len(x), setup.dataset.num_classes)
     if shape != wanted:
