@@ -2,6 +2,7 @@
 
 import codecs
 import dataclasses
+import itertools
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -76,7 +77,7 @@ def expanded(arguments: Sequence[str]) -> list[str]:
 def _check_count(count: int, last: str) -> None:
     if count > _MOST_ARGUMENTS:
         raise InputError(
-            "", f"expected at most {_MOST_ARGUMENTS:,} arguments, got {count:,}", place_of(last)
+            "", f"expected at most {_MOST_ARGUMENTS:,} arguments, got more", place_of(last)
         )
 
 
@@ -108,7 +109,7 @@ class _Reader:
                     "another; does one name itself?",
                     place,
                 )
-            inner = [*_flags(self.read(path, place), path)]
+            inner = [*itertools.islice(_flags(self.read(path, place), path), _MOST_ARGUMENTS + 1)]
             _check_count(len(result) + len(inner), inner[-1] if inner else "")
             result += self.expanded(inner, depth + 1)
         return result

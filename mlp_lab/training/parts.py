@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from mlp_lab.display import megabytes
 from mlp_lab.errors import InputError
 from mlp_lab.learning_rates import Warmup
 from mlp_lab.models import GlassBox
-from mlp_lab.models.budget import limited, memory
+from mlp_lab.models.budget import Budget, limited, memory
 from mlp_lab.options import registry
 from mlp_lab.options.config import Config
 from mlp_lab.probes import Probe
@@ -76,12 +77,16 @@ def model(config: Config, dataset: Dataset) -> keras.Model:
     if "kernel_initializer" in options:
         options["kernel_initializer"] = _initializer(options["kernel_initializer"])
     offered = {"num_classes": dataset.num_classes, "input_scale": _PIXEL_SCALE, **options}
+    with fits_memory(model_option(config), config.model) as budget:
+        # The layers are made one after another; these kernels are known before the first.
+        for shape in itertools.pairwise(config.hidden_units or ()):
+            budget.take(shape, "float32")
     with fits_memory(model_option(config), config.model):
         return registry.create(part, GlassBox, "a subclass of mlp_lab.Model", offered)
 
 
 @contextlib.contextmanager
-def fits_memory(option: str, text: str) -> Iterator[None]:
+def fits_memory(option: str, text: str) -> Iterator[Budget]:
     """Refuses a part whose variables do not fit into memory twice, before they are made.
 
     Twice, because a weight has a gradient. Without it, TensorFlow would try for long, or the
@@ -90,14 +95,14 @@ def fits_memory(option: str, text: str) -> Iterator[None]:
     available = memory()
     with limited(available // 2) as budget:
         try:
-            yield
-        except InputError:
+            yield budget
+        except (InputError, MemoryError):
             if not budget.exceeded:
                 raise
             raise InputError(
                 option,
-                f"the variables of {text!r} take {megabytes(budget.used)} or more, beyond half of the "
-                f"{megabytes(available)} that this process can have; choose smaller sizes",
+                f"the variables of {text!r} take {megabytes(budget.used)} or more, beyond half of "
+                f"the {megabytes(available)} that this process can have; choose smaller sizes",
             ) from None
 
 
