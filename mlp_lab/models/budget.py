@@ -49,8 +49,25 @@ class Budget:
 
 
 _budgets = threading.local()
-_lock = threading.Lock()
-_limits = 0
+
+
+class _Patch:
+    """Counts variables while anybody wants it: Keras has no hook for that."""
+
+    def __init__(self):
+        self._lock, self._users = threading.Lock(), 0
+
+    def add(self, users: int) -> None:
+        """One user more, or less."""
+        with self._lock:
+            self._users += users
+            if self._users == users == 1:
+                keras.Variable.__init__ = _counted(keras.Variable.__init__)
+            elif self._users == 0:
+                keras.Variable.__init__ = keras.Variable.__init__.__wrapped__
+
+
+_patch = _Patch()
 
 
 @contextlib.contextmanager
@@ -63,23 +80,12 @@ def limited(most: int) -> Iterator[Budget]:
     budget = Budget(most)
     before = getattr(_budgets, "active", ())
     _budgets.active = (*before, budget)
-    _patch(1)
+    _patch.add(1)
     try:
         yield budget
     finally:
-        _patch(-1)
+        _patch.add(-1)
         _budgets.active = before
-
-
-def _patch(change: int) -> None:
-    """Counts variables while anybody wants it: Keras has no hook for that."""
-    global _limits
-    with _lock:
-        _limits += change
-        if _limits == change == 1:
-            keras.Variable.__init__ = _counted(keras.Variable.__init__)
-        elif _limits == 0:
-            keras.Variable.__init__ = keras.Variable.__init__.__wrapped__
 
 
 def _counted(init: Any) -> Any:
