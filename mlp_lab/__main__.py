@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from mlp_lab import __version__, commands, standard_streams
 from mlp_lab.errors import InputError, Interrupted, RunError, WorkerLost, near_miss
 from mlp_lab.options import flags
+from mlp_lab.options.checks import working_folder
 from mlp_lab.options.help import help_text, paragraphs
 
 _DEFAULT = "train"
@@ -64,7 +65,7 @@ def _run(program: str, arguments: list[str]) -> int:
             print(f"mlp_lab {__version__}")
             return 0
     # module:Class is also looked for in the current folder, as `python -m` does.
-    sys.path.append(os.getcwd())
+    sys.path.append(working_folder())
     return command.run(flags.parse(rest, command.options))
 
 

@@ -142,36 +142,43 @@ Folder = Path | Remote
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the place of `path` when its content is complete.
+def whole(path: Path, unfinished: Path) -> Iterator[Path]:
+    """Gives the temporary name to write a file under, which then takes the place of `path`.
 
-    It has a temporary name until then, is flushed to the disk (fsync) and renamed, and the
-    folder's entry is flushed too: whenever the process or the machine stops, the file at `path`
-    is the old or the new one. If `path` is a link, the link is replaced, not what it leads to.
+    It is flushed to the disk (fsync) and renamed, and the folder's entry is flushed too: whenever
+    the process or the machine stops, the file at `path` is the old or the new one. If `path` is a
+    link, the link is replaced, not what it leads to.
+
+    Args:
+      path: of the file.
+      unfinished: another name in the same folder; what has it is removed.
 
     Raises:
       OSError: it cannot be written; nothing is left of it.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     unfinished.unlink(missing_ok=True)
     try:
-        with open(unfinished, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield unfinished
+        _sync(unfinished)
         unfinished.replace(path)
-        _sync(path.parent)
+        with contextlib.suppress(OSError):  # some systems cannot open a folder
+            _sync(path.parent)
     except BaseException:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
         raise
 
 
-def _sync(folder: Path) -> None:
-    """Flushes a rename to the disk; does nothing on systems that cannot open a folder."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of `path` when its content is complete: `whole`."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with whole(path, unfinished), open(unfinished, "xb") as file:
+        yield file
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

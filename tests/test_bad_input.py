@@ -94,7 +94,7 @@ FLAGS = {
     "--log_dir=\udcff": ["--log_dir", "broken characters", r"'\udcff'"],
     "--data_dir=a ": ["--data_dir", "spaces around it", "'a '"],
     "--a\n\x1b[31mb=3": [r"--a \x1b[31mb: no such flag"],
-    "--flagfile=/dev/zero": ["--flagfile", "more than 1,048,576 bytes in '/dev/zero'"],
+    "--flagfile=/dev/zero": ["--flagfile", "not a regular file", "'/dev/zero'"],
     "--data_source=data_dir": ["--data_source", "--data_dir=PATH"],
 }
 

@@ -76,7 +76,7 @@ def test_loading_with_classes_that_are_not_registered(tmp_path):
     model.fit(X, Y, verbose=0)
     path = tmp_path / "model.keras"
     model.save(path)
-    with pytest.raises(TypeError, match="Could not locate class"):
+    with pytest.raises(mlp_lab.models.ModelFileError, match="Could not locate class"):
         mlp_lab.load_model(path)
     given = {"Net": Net, "Scale": Scale}
     loaded = mlp_lab.load_model(path, custom_objects=given)

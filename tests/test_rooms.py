@@ -12,7 +12,8 @@ from mlp_lab import commands
 
 # Lowest first: a module imports only what stands in an earlier row, or its own room.
 ROOMS = [
-    ["display", "errors", "folders", "precision_recall", "quiet", "standard_streams"],
+    ["errors"],
+    ["display", "folders", "precision_recall", "quiet", "regular", "standard_streams"],
     ["data", "writers", "checkpoints"],
     ["activations", "initializers", "losses", "optimizers", "learning_rates", "options"],
     ["layers", "metrics", "engine"],

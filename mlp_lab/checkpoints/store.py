@@ -11,7 +11,8 @@ from mlp_lab.checkpoints import files
 from mlp_lab.checkpoints.files import CheckpointError
 from mlp_lab.folders import folder as as_folder
 
-_NAME = re.compile(r"step-(\d{12})\.ckpt")
+_NAME = re.compile(r"step-([0-9]{12})\.ckpt")
+_UNFINISHED = re.compile(r"\.step-[0-9]{12}\.ckpt\.[0-9]+\.tmp")
 
 
 class Store:
@@ -56,8 +57,9 @@ class Store:
         for old in self.paths()[self.keep :]:
             old.unlink(missing_ok=True)
         # Left by a process that was killed while writing.
-        for unfinished in self.folder.glob(".step-*.tmp"):
-            unfinished.unlink(missing_ok=True)
+        for left in self.folder.glob(".step-*.tmp"):
+            if _UNFINISHED.fullmatch(left.name) and left.is_file():
+                left.unlink(missing_ok=True)
         return path
 
     def clear(self) -> None:

@@ -60,7 +60,7 @@ def find_files(path: Path, info: DatasetInfo) -> dict[str, Path]:
     for array in ARRAY_NAMES:
         known = [name for name in (*idx_names(array), f"{array}.npy") if name in files]
         places = [path / name for name in known if files[name]]
-        places += [path / name / name for name in known if (path / name / name).is_file()]
+        places += [path / name / name for name in known if os.path.isfile(path / name / name)]
         # A folder alone is not what was meant; what reads it says so.
         places += [path / name for name in known]
         if places:

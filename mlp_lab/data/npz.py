@@ -24,6 +24,8 @@ from mlp_lab.data.streams import CHUNK_BYTES, MAX_ARRAY_BYTES, open_regular, rea
 HEADER_BYTES = 16 * 1024
 """More than the longest header numpy accepts (10,000 bytes)."""
 
+_MOST_DIMS = 32
+
 # NotImplementedError: unknown zip version. RuntimeError: encrypted member. ValueError,
 # OverflowError and struct.error: damaged directory entries.
 _BROKEN = (
@@ -58,7 +60,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     path = Path(path)
     with open_regular(path) as raw:
         try:
-            with zipfile.ZipFile(cast(IO[bytes], _InPieces(raw))) as archive:
+            with zipfile.ZipFile(cast(IO[bytes], InPieces(raw))) as archive:
                 members = {member.filename: member for member in archive.infolist()}
                 missing = [name for name in ARRAY_NAMES if f"{name}.npy" not in members]
                 if missing:
@@ -77,21 +79,24 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
             raise unreadable(path, error) from error
 
 
-class _InPieces:
+class InPieces:
     """A file from which only small pieces can be read.
 
     `zipfile` reads a zip directory in one go, whatever its size, and makes an object of half a
     kilobyte for each entry: more than a gigabyte for a directory of 100 MB. Nothing else that
     it reads here is larger than `CHUNK_BYTES`.
+
+    Attributes:
+      most: bytes of the largest piece; may be raised once the directory has been read.
     """
 
     def __init__(self, file: BinaryIO):
-        self._file = file
+        self._file, self.most = file, CHUNK_BYTES
         self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
         """Reads; without a size, as at the end of an archive, the largest piece allowed."""
-        if not 0 <= size <= CHUNK_BYTES:
+        if not 0 <= size <= self.most:
             raise zipfile.BadZipFile(f"its directory claims {size:,} bytes")
         return self._file.read(size)
 
@@ -124,8 +129,6 @@ def _read_member(
         start = read_up_to(stream.read, min(HEADER_BYTES, member.file_size))
         shape, fortran, dtype, header_bytes = read_npy_header(start, name, path)
         check_dtype(dtype, name, path)
-        if any(size < 0 for size in shape):
-            raise DataFault(path, f"{name}: its header claims the shape {shape}")
         claimed = math.prod(shape) * dtype.itemsize
         stored = member.file_size - header_bytes
         if claimed != stored:
@@ -172,6 +175,9 @@ def read_npy_header(
         else:
             # 3.0 is needed only for field names beyond Latin-1, and no array here has fields.
             raise ValueError(f"unknown version {version}")
+        # For numpy True is a size too.
+        if len(shape) > _MOST_DIMS or any(type(size) is not int or size < 0 for size in shape):
+            raise ValueError(f"it claims the shape {shape}")
     except Exception as error:  # numpy parses the header as Python, so any error may come.
         raise DataFault(path, f"{name} has no valid .npy header ({error})") from error
     return shape, fortran, dtype, stream.tell()

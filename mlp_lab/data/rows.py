@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -43,12 +43,21 @@ class Segment:
       offset: bytes before its first row.
       rows: the number of rows, stored one after another.
       checksums: `zlib.crc32` of each block of rows; empty if there are none.
+      stamp: its size and time of change when it was opened, as of `stamp_of`; None if it may
+        change, because checksums tell.
     """
 
     path: Path
     offset: int
     rows: int
     checksums: tuple[int, ...] = ()
+    stamp: tuple[int, int] | None = None
+
+
+def stamp_of(file: BinaryIO) -> tuple[int, int]:
+    """What changes when an open file is written to: its size, and the time of that."""
+    found = os.fstat(file.fileno())
+    return found.st_size, found.st_mtime_ns
 
 
 class RowFiles:
@@ -87,7 +96,7 @@ class RowFiles:
         """Fills `out`, uint8 [n, row_bytes], with the rows from `start` on.
 
         Raises:
-          DataFault: a file cannot be read, has become shorter, or fails its checksum.
+          DataFault: a file cannot be read, has been changed, or fails its checksum.
         """
         done = 0
         while done < len(out):
@@ -128,6 +137,9 @@ class RowFiles:
                 if not count:
                     raise DataFault(segment.path, "has become shorter since it was opened")
                 view, place = view[count:], place + count
+            # After reading: what was written before that is noticed.
+            if segment.stamp not in (None, stamp_of(file)):
+                raise DataFault(segment.path, "has been changed since it was opened")
 
 
 class Rows(Displayed):
@@ -262,7 +274,8 @@ def open_rows(path: str | os.PathLike[str], memory_mb: int = MEMORY_MB) -> Rows:
     """
     path = Path(path)
     with open_regular(path) as file:
-        size = os.fstat(file.fileno()).st_size
+        stamp = stamp_of(file)
+        size = stamp[0]
         if path.suffix.lower() == ".npy":
             start = read_up_to(file.read, min(HEADER_BYTES, size))
             shape, fortran, dtype, header = read_npy_header(start, "it", path)
@@ -283,5 +296,5 @@ def open_rows(path: str | os.PathLike[str], memory_mb: int = MEMORY_MB) -> Rows:
             f"its header claims the shape {shape} = {shape[0] * row_bytes:,} bytes, but "
             f"{size - header:,} follow it",
         )
-    files = RowFiles([Segment(path, header, shape[0])], row_bytes, memory_mb)
+    files = RowFiles([Segment(path, header, shape[0], stamp=stamp)], row_bytes, memory_mb)
     return Rows(files, dtype, shape[1:])

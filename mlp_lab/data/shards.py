@@ -36,6 +36,9 @@ _FORMAT = "mlp_lab shards 1"
 # Bytes around a row in a record: its length and a checksum of that; then a checksum of the row.
 _BEFORE, _AFTER = 12, 4
 _MOST_INDEX_BYTES = 64 * 2**20
+# Of an index, besides a byte for each byte of the shards; it really has one for some 20,000.
+_FREE_INDEX_BYTES = 2**20
+_MOST_ARRAYS, _MOST_DIMS = 64, 32
 _MOST_ROW_BYTES = 2**30
 _SHARD = re.compile(r"[\w-]+\.tfrecord")
 _DTYPE = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)")
@@ -73,26 +76,39 @@ def open_shards(path: str | os.PathLike[str], memory_mb: int = MEMORY_MB) -> Sha
     index = folder / INDEX
     with open_regular(index) as file:
         try:
-            text = read_up_to(file.read, _MOST_INDEX_BYTES + 1)
+            most = min(_FREE_INDEX_BYTES + _shard_bytes(folder), _MOST_INDEX_BYTES)
+            text = read_up_to(file.read, most + 1)
         except OSError as error:
             raise unreadable(index, error) from error
-    if len(text) > _MOST_INDEX_BYTES:
-        raise DataFault(index, f"is larger than the limit of {_MOST_INDEX_BYTES:,} bytes")
+    if len(text) > most:
+        raise DataFault(index, f"is larger than {most:,} bytes, the limit for its shards")
     try:
         return _opened(folder, json.loads(text), memory_mb)
     except DataFault:
         raise
     # What JSON of another form leads to; RecursionError comes from its parser.
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise DataFault(index, f"is not an index of shards ({reason[:200]})") from error
+
+
+def _shard_bytes(folder: Path) -> int:
+    with os.scandir(folder) as entries:
+        return sum(e.stat().st_size for e in entries if _SHARD.fullmatch(e.name) and e.is_file())
 
 
 def _opened(folder: Path, index: dict[str, Any], memory_mb: int) -> Shards:
     if index["format"] != _FORMAT:
         raise ValueError(f"expected the format {_FORMAT!r}, got {index['format']!r}")
     block_rows, arrays, length = _whole(index["block_rows"], 1), {}, 0
+    if len(index["arrays"]) > _MOST_ARRAYS:
+        raise ValueError(f"expected at most {_MOST_ARRAYS} arrays, got {len(index['arrays']):,}")
     for array in index["arrays"]:
+        # Sizes of any number would take hours to multiply.
+        if len(array["shape"]) > _MOST_DIMS:
+            raise ValueError(
+                f"expected at most {_MOST_DIMS} dimensions, got {len(array['shape']):,}"
+            )
         if not _DTYPE.fullmatch(array["dtype"]):
             raise ValueError(f"expected a dtype of numbers, got {array['dtype']!r}")
         dtype = np.dtype(array["dtype"]).newbyteorder("<")

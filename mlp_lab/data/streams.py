@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import stat
+import errno
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from mlp_lab import regular
 from mlp_lab.data.faults import DataFault
 
 MAX_ARRAY_BYTES = 2 * 1024**3
@@ -26,17 +26,14 @@ def open_regular(path: Path) -> BinaryIO:
         block or go on forever), or cannot be read.
     """
     try:
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise DataFault(path, "is a directory, expected a file")
-        if not stat.S_ISREG(mode):
-            raise DataFault(path, "is not a regular file (a pipe or device?)")
-        return open(path, "rb")
+        return regular.open_regular(path)
     except FileNotFoundError:
         raise DataFault(path, "does not exist") from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, DataFault):
-            raise
+    except OSError as error:
+        if error.errno in (errno.EISDIR, errno.EINVAL):
+            raise DataFault(path, reason_of(error)) from None
+        raise unreadable(path, error) from error
+    except ValueError as error:
         raise unreadable(path, error) from error
 
 

@@ -9,6 +9,7 @@ from mlp_lab.checkpoints.own_names import library
 from mlp_lab.engine.fused import Fused
 from mlp_lab.engine.keras_hooks import forward, loss_of
 from mlp_lab.engine.sharing import Sharing
+from mlp_lab.models.saving import Saving
 
 if keras.backend.backend() != "tensorflow":
     raise ImportError(
@@ -17,7 +18,7 @@ if keras.backend.backend() != "tensorflow":
     )
 
 
-class GlassBox(Sharing, Fused):
+class GlassBox(Saving, Sharing, Fused):
     """Gives a Keras model an explicit training step.
 
     A mix-in: list it before the Keras class, as in `class Net(GlassBox, keras.Sequential)`.
@@ -31,11 +32,11 @@ class GlassBox(Sharing, Fused):
         """Sets up a class by the order of its bases.
 
         Steps of a user's class that comes after this one replace those below, as they replace
-        Keras'. If a Keras model comes before this class, its hidden step would be the model's;
-        such a class is refused when a model of it is made.
+        Keras'; so does its `save`. If a Keras model comes before this class, its hidden step would
+        be the model's; such a class is refused when a model of it is made.
         """
         super().__init_subclass__(**kwargs)
-        for name in (*GlassBox.lab_steps, *_FUNCTIONS):
+        for name in (*GlassBox.lab_steps, *_FUNCTIONS, "save", "save_weights"):
             _prefer_users(cls, name)
         # A subclass of such a class inherits the refusal.
         if _keras_first(cls) and not any(map(_keras_first, cls.__bases__)):

@@ -1,6 +1,7 @@
 """What values an option may have: each check raises `InputError` that says what is allowed."""
 
 import math
+import os
 import re
 import unicodedata
 import warnings
@@ -127,3 +128,51 @@ def pattern(option: str, value: Any) -> None:
             re.compile(value)
     except (re.error, OverflowError, RecursionError, Warning) as error:
         raise InputError(option, f"{value!r} is not a valid regular expression: {error}") from None
+
+
+def working_folder() -> str:
+    """The working directory; `InputError` if it has been removed."""
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise InputError(
+            "",
+            f"the working directory cannot be used ({error.strerror}); change to one that exists",
+        ) from None
+
+
+def path_fits(option: str, path: str, below: int = 0) -> None:
+    """Refuses a path that is longer than the file system allows, as a whole or in one name.
+
+    Args:
+      option: to blame.
+      path: local; it need not exist.
+      below: bytes of the longest path that will be used in it.
+    """
+    whole = os.path.join(working_folder(), os.path.expanduser(path))
+    existing = whole
+    while not os.path.lexists(existing) and existing != os.path.dirname(existing):
+        existing = os.path.dirname(existing)
+    for name in whole.split(os.sep):
+        most = _limit(existing, "PC_NAME_MAX", 255)
+        if len(os.fsencode(name)) > most:
+            raise InputError(
+                option,
+                f"expected names of at most {most} bytes, the file system's limit, got {name!r} "
+                f"of {len(os.fsencode(name))}",
+            )
+    most = _limit(existing, "PC_PATH_MAX", 4096) - 1
+    if len(os.fsencode(whole)) + below > most:
+        raise InputError(
+            option,
+            f"expected a path of at most {most - below} bytes, so that the run's files in it stay "
+            f"below the system's {most}, got {len(os.fsencode(whole))}",
+        )
+
+
+def _limit(path: str, name: str, default: int) -> int:
+    try:
+        found = os.pathconf(path, name)
+    except (AttributeError, OSError, ValueError):  # not a POSIX system, or it does not tell
+        return default
+    return found if found > 0 else default

@@ -58,6 +58,8 @@ def _read(
         return values, InputError(error.flagname, f"no such flag{hint}; --help lists all flags")
     except (absl_flags.Error, ValueError) as error:
         return values, _bad_value(error, [*fields])
+    except RecursionError:  # absl looks for a similar name, letter by letter
+        return values, InputError("", "no flag has so long a name; --help lists all flags")
     if rest:
         problem = f"unexpected argument {rest[0]!r}; every flag is written --name=value"
         return values, InputError("", problem)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mlp_lab.errors import InputError, near_miss
+from mlp_lab.options import foreign
 
 # Keras' optimizers are listed here so that a wrong name is found without importing Keras; a
 # test compares the list with Keras.
@@ -167,20 +168,22 @@ def locate(part: Part) -> Any:
     """
     module_name, _, attribute = part.target.partition(":")
     try:
-        module = importlib.import_module(module_name)
-    except Exception as error:  # A user's module may raise anything while it loads.
+        with foreign.users_code(f"importing {module_name!r}"):
+            module = importlib.import_module(module_name)
+            if hasattr(module, attribute):
+                return getattr(module, attribute)
+            public = [name for name in vars(module) if not name.startswith("_")]
+    except foreign.Refused as error:
         raise InputError(
             part.option,
-            f"cannot import {module_name!r} ({type(error).__name__}: {error}); {part.text!r} needs "
-            "a module in the current folder or an installed package",
-        ) from error
-    if not hasattr(module, attribute):
-        public = [name for name in vars(module) if not name.startswith("_")]
-        hint = near_miss(attribute, public)
-        raise InputError(
-            part.option, f"module {module_name!r} has no {attribute!r}{hint}; got {part.text!r}"
-        )
-    return getattr(module, attribute)
+            f"cannot import {module_name!r} ({error}); {part.text!r} needs a module in the "
+            "current folder or an installed package",
+        ) from error.__cause__
+    raise InputError(
+        part.option,
+        f"module {module_name!r} has no {attribute!r}{near_miss(attribute, public)}; got "
+        f"{part.text!r}",
+    )
 
 
 def create(part: Part, kind: type, what: str, offered: Mapping[str, Any]) -> Any:
@@ -197,22 +200,29 @@ def create(part: Part, kind: type, what: str, offered: Mapping[str, Any]) -> Any
       InputError: it is not such a class, or it refuses its arguments.
     """
     cls = locate(part)
-    if not (inspect.isclass(cls) and issubclass(cls, kind)):
-        raise InputError(part.option, f"expected {what}, got {part.text!r}, which is {cls!r}")
-    accepted = accepts(cls)
-    given = {name: value for name, value in offered.items() if name in accepted}
+    accepted: list[str] = []
     try:
-        return cls(**{**given, **part.arguments})
-    except Exception as error:  # A user's class may raise anything in `__init__`.
+        with foreign.users_code(f"making {part.text!r}"):
+            fits = inspect.isclass(cls) and issubclass(cls, kind)
+            shown = "" if fits else repr(cls)
+            if fits:
+                accepted = accepts(cls)
+                given = {name: value for name, value in offered.items() if name in accepted}
+                return cls(**{**given, **part.arguments})
+    except foreign.Refused as error:
         raise InputError(
             part.option,
-            f"{part.text!r} cannot be made ({type(error).__name__}: {error}); its arguments are "
+            f"{part.text!r} cannot be made ({error}); its arguments are "
             f"{', '.join(accepted) or 'none'}",
-        ) from error
+        ) from error.__cause__
+    raise InputError(part.option, f"expected {what}, got {part.text!r}, which is {shown}")
 
 
 def accepts(cls: Callable) -> list[str]:
     """Names of the arguments in a class' `__init__`, without *args and **kwargs."""
-    parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    try:
+        parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+    except (TypeError, ValueError):  # classes written in C may have no signature
+        return []
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return [p.name for p in parameters if p.kind in named]

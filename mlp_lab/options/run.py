@@ -1,11 +1,16 @@
 """Options: where a run is kept, and how it is resumed."""
 
 import dataclasses
+import os
 from typing import ClassVar
 
 from mlp_lab.errors import InputError
-from mlp_lab.options.checks import boolean, choice, folder_name, interval, text, whole
+from mlp_lab.options.checks import boolean, choice, folder_name, interval, path_fits, text, whole
 from mlp_lab.options.option import Options, option
+
+# Bytes of a file's path below log_dir: a name made of data set and time, and events of a host with
+# a long name.
+_LONGEST_BELOW = 300
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +68,11 @@ class RunOptions(Options):
     )
 
     def check_together(self) -> None:
-        """Refuses to resume a run that is not named, or that is to be deleted."""
+        """Refuses paths that are too long, and to resume a run not named or to be deleted."""
         super().check_together()
+        path_fits("log_dir", self.log_dir, _LONGEST_BELOW)
+        if self.name is not None:
+            path_fits("name", os.path.join(self.log_dir, self.name), _LONGEST_BELOW)
         if self.resume and self.name is None:
             raise InputError("resume", "needs --name, the run to resume")
         if self.accept_changes and not self.resume:

@@ -8,11 +8,10 @@ from typing import Any
 
 from mlp_lab.errors import InputError
 from mlp_lab.folders import replacing, scheme_of
+from mlp_lab.regular import read_regular
 
 # A record with its history is a few KB; one of a million epochs 100 MB.
 _MOST_BYTES = 2**28
-# Bytes of the longest path below a run's folder, and of the longest name.
-_BELOW, _NAME = 200, 255
 _KINDS: dict[str, type] = {
     "id": str, "status": str, "started": str, "resumed": list, "versions": dict, "config": dict,
 }  # fmt: skip
@@ -36,7 +35,6 @@ def log_dir(given: str) -> Path:
             "log_dir",
             f"there is no home folder {path.parts[0]!r}; for a folder of that name write ./{given}",
         )
-    _check_length(path)
     existing = path
     while not os.path.lexists(existing) and existing != existing.parent:
         existing = existing.parent
@@ -52,28 +50,10 @@ def log_dir(given: str) -> Path:
     return path
 
 
-def _check_length(path: Path) -> None:
-    longest = max((len(os.fsencode(part)) for part in path.parts), default=0)
-    whole = len(os.fsencode(os.path.abspath(path)))
-    most = os.pathconf("/", "PC_PATH_MAX") if hasattr(os, "pathconf") else 4096
-    if longest > _NAME or whole + _NAME + _BELOW > most:
-        raise InputError(
-            "log_dir",
-            f"has {whole:,} bytes and a part of {longest:,}; a file system takes names of up to "
-            f"{_NAME} bytes, and paths of {most:,} with the names of the run and its files; choose "
-            "a shorter one",
-        )
-
-
 def read_record(path: Path) -> dict[str, Any]:
     """A record; empty if it cannot be read, or is not one."""
     try:
-        file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with open(file, "rb") as opened:
-            found = os.fstat(file)
-            if not stat.S_ISREG(found.st_mode) or found.st_size > _MOST_BYTES:
-                return {}
-            record = json.loads(opened.read())
+        record = json.loads(read_regular(path, _MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(record, dict):

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
 
 from mlp_lab.errors import InputError
+from mlp_lab.options import foreign
+from mlp_lab.training import parts
 
 if TYPE_CHECKING:
     from mlp_lab.training.setup import Setup
@@ -46,12 +50,11 @@ def check_fit(setup: Setup, batch: tuple[np.ndarray, np.ndarray]) -> None:
 
 def _outputs(setup: Setup, x: np.ndarray) -> np.ndarray:
     model, name = setup.model, setup.config.model
-    try:
+    with (
+        parts.fits_memory(parts.model_option(setup.config), name),
+        _told("model", f"{name!r} fails on a batch of shape {x.shape} {x.dtype}"),
+    ):
         outputs = model(x, training=False)
-    except Exception as error:  # A custom model may raise anything.
-        raise InputError(
-            "model", f"{name!r} fails on a batch of shape {x.shape} {x.dtype}: {_reason(error)}"
-        ) from error
     shape, wanted = tuple(getattr(outputs, "shape", ())), (len(x), setup.dataset.num_classes)
     if shape != wanted:
         raise InputError(
@@ -75,13 +78,8 @@ def _check_loss(setup: Setup, tried: _Tried) -> None:
             "or choose another loss",
         )
     _check_scale(setup, tried.outputs)
-    try:
+    with _told("loss", f"{name!r} does not fit {tried.words}", f"; {_other_labels(labels)}"):
         value = np.asarray(loss(tried.y, tried.outputs))
-    except Exception as error:  # A custom loss may raise anything.
-        raise InputError(
-            "loss",
-            f"{name!r} does not fit {tried.words}: {_reason(error)}; {_other_labels(labels)}",
-        ) from error
     if value.shape != ():
         raise InputError(
             "loss",
@@ -120,14 +118,10 @@ def _check_metric(setup: Setup, metric: Any, text: str, tried: _Tried) -> None:
             f"{text!r} takes {takes} labels, {setup.config.loss!r} trains on {labels} ones; leave "
             f"it out, choose a loss with the same labels, or {_other_labels(labels)}",
         )
-    try:
+    with _told("metrics", f"{text!r} does not fit {tried.words}"):
         metric.update_state(tried.y, tried.outputs)
         result = metric.result()
         metric.reset_state()
-    except Exception as error:  # A custom metric may raise anything.
-        raise InputError(
-            "metrics", f"{text!r} does not fit {tried.words}: {_reason(error)}"
-        ) from error
     for value in result.values() if isinstance(result, dict) else [result]:
         if np.shape(value) != ():
             raise InputError(
@@ -143,7 +137,18 @@ def _other_labels(labels: str) -> str:
     return f"give --labels={other} if the loss takes {other} labels"
 
 
-def _reason(error: Exception) -> str:
+@contextlib.contextmanager
+def _told(option: str, words: str, then: str = "") -> Iterator[None]:
+    """Whatever the user's code raises inside becomes an `InputError`."""
+    try:
+        with foreign.users_code(f"trying --{option}"):
+            yield
+    except foreign.Refused as refused:
+        error = refused.__cause__
+        raise InputError(option, f"{words}: {_reason(error)}{then}") from error
+
+
+def _reason(error: BaseException | None) -> str:
     """The error's type and the line that tells; Keras and TensorFlow add others around it."""
     lines = [re.sub(r"\x1b\[\d*m", "", line).strip() for line in str(error).splitlines()]
     telling = [line for line in lines if line and not line.startswith("Exception encountered")]

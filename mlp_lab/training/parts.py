@@ -1,15 +1,20 @@
 """From names to objects: the model, loss, metrics and optimizer that a config asks for."""
 
+import contextlib
 import inspect
+import itertools
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
 
 from mlp_lab import activations, initializers
 from mlp_lab.data import Dataset
+from mlp_lab.display import megabytes
 from mlp_lab.errors import InputError
 from mlp_lab.learning_rates import Warmup
 from mlp_lab.models import GlassBox
+from mlp_lab.models.budget import Budget, limited, memory
 from mlp_lab.options import registry
 from mlp_lab.options.config import Config
 from mlp_lab.probes import Probe
@@ -72,7 +77,38 @@ def model(config: Config, dataset: Dataset) -> keras.Model:
     if "kernel_initializer" in options:
         options["kernel_initializer"] = _initializer(options["kernel_initializer"])
     offered = {"num_classes": dataset.num_classes, "input_scale": _PIXEL_SCALE, **options}
-    return registry.create(part, GlassBox, "a subclass of mlp_lab.Model", offered)
+    with fits_memory(model_option(config), config.model) as budget:
+        # The layers are made one after another; these kernels are known before the first.
+        for shape in itertools.pairwise(config.hidden_units or ()):
+            budget.take(shape, "float32")
+    with fits_memory(model_option(config), config.model):
+        return registry.create(part, GlassBox, "a subclass of mlp_lab.Model", offered)
+
+
+@contextlib.contextmanager
+def fits_memory(option: str, text: str) -> Iterator[Budget]:
+    """Refuses a part whose variables do not fit into memory twice, before they are made.
+
+    Twice, because a weight has a gradient. Without it, TensorFlow would try for long, or the
+    system would end the process.
+    """
+    available = memory()
+    with limited(available // 2) as budget:
+        try:
+            yield budget
+        except (InputError, MemoryError):
+            if not budget.exceeded:
+                raise
+            raise InputError(
+                option,
+                f"the variables of {text!r} take {megabytes(budget.used)} or more, beyond half of "
+                f"the {megabytes(available)} that this process can have; choose smaller sizes",
+            ) from None
+
+
+def model_option(config: Config) -> str:
+    """The option that sets the size of the model."""
+    return "model" if config.hidden_units is None else "hidden_units"
 
 
 def _activation(text: str) -> Any:
@@ -112,7 +148,8 @@ def metrics(config: Config, dataset: Dataset) -> list[keras.metrics.Metric]:
     for text in config.metrics:
         part = registry.parse("metrics", text)
         kind = "a subclass of keras.metrics.Metric"
-        metric = registry.create(part, keras.metrics.Metric, kind, offered)
+        with fits_memory("metrics", text):
+            metric = registry.create(part, keras.metrics.Metric, kind, offered)
         if metric.name in ("loss", *(other.name for other in made)):
             raise InputError(
                 "metrics",

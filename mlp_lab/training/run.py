@@ -12,6 +12,7 @@ from mlp_lab.callbacks import Checkpoints, NonFinite, NonFiniteError, Pictures, 
 from mlp_lab.engine.progress import steps_made
 from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
+from mlp_lab.models.saving import save_in_place
 from mlp_lab.options.config import Config
 from mlp_lab.training import console, failure, record
 from mlp_lab.training.folder import CHECKPOINTS, MODEL, NON_FINITE, NoFolder, RunFolder
@@ -132,7 +133,7 @@ def fit(begun: Begun) -> Outcome:
             verbose=console.verbosity(config.verbose) if chief else 0,
         ).history
         if record.finite_losses(history) and chief:  # that of validation may not be finite
-            model.save(folder.path / MODEL)
+            save_in_place(model, folder.path / MODEL)
         setup.replicas.any(False)  # the chief's connection is needed until it has saved
         return Outcome(history, None)
     except NonFiniteError as error:
