@@ -32,7 +32,7 @@ _UNFINISHED = ("unfinished", "running", "interrupted", "failed")
 # A resumed run may change these: they do not affect its result.
 _FREE = (
     *("name", "overwrite", "resume", "log_dir", "verbose", "data_source", "data_dir"),
-    *("checkpoint_every", "keep_checkpoints"),
+    *("checkpoint_every", "keep_checkpoints", "worker_timeout"),
 )
 
 

@@ -14,6 +14,7 @@ from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
 from mlp_lab.options.config import Config
 from mlp_lab.training import console, failure, record
+from mlp_lab.training.agreement import of_setup, together
 from mlp_lab.training.folder import CHECKPOINTS, MODEL, NON_FINITE, NoFolder, RunFolder
 from mlp_lab.training.page import RunPage
 from mlp_lab.training.replication import lost_worker, make_strategy
@@ -36,10 +37,10 @@ def run(config: Config) -> Result:
     """
     replicas = Replicas(make_strategy(config, console.speaker()))
     say = console.speaker("" if replicas.chief else f"worker {replicas.worker}: ")
-    folder = RunFolder(config) if replicas.chief else NoFolder(config)
+    folder = together(replicas, lambda: (RunFolder if replicas.chief else NoFolder)(config))
     try:
-        setup = check(prepare(config, replicas, say))
-        begun = begin(setup, folder, say)
+        setup = check(together(replicas, lambda: prepare(config, replicas, say), of_setup))
+        begun = together(replicas, lambda: begin(setup, folder, say))
         return end(begun, fit(begun))
     except data.DataFault as fault:
         raise InputError("data_dir", str(fault)) from fault
