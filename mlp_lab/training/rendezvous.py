@@ -69,9 +69,9 @@ class Meeting:
         for thread in threads:
             thread.start()
         end, said = time.monotonic() + seconds, time.monotonic()
-        say(f"waiting for {self._whom()}")
         try:
             with Signals() as signals, self._changed:
+                say(f"waiting for {self._whom()}")
                 while self.verdict is None:
                     self._changed.wait(0.1)
                     if self.me == 0 and not self.missing:
