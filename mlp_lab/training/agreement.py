@@ -25,7 +25,8 @@ OWN = ("log_dir", "overwrite", "verbose", "keep_checkpoints", "data_source", "da
        "worker_timeout")  # fmt: skip
 
 _PACKAGES = ("tensorflow", "keras", "numpy")
-_SAMPLED, _ROWS = 64, 16  # places in a file that is not read as a whole, and rows of each
+# Bytes up to which files are read as a whole; places in a larger one, and rows of each.
+_READ_WHOLE, _SAMPLED, _ROWS = 64_000_000, 64, 16
 
 
 def report(config: Config, cluster: Any) -> dict[str, Any]:
@@ -135,9 +136,14 @@ def _of_data(dataset: Dataset) -> dict[str, str]:
 
 
 def _sampled(array: Any) -> str:
-    checksum = hashlib.sha256()
-    for start in np.unique(np.linspace(0, max(len(array) - _ROWS, 0), _SAMPLED, dtype=np.int64)):
-        checksum.update(np.ascontiguousarray(array[int(start) : int(start) + _ROWS]).tobytes())
+    """A checksum of all rows, or of some if they are many."""
+    rows, checksum = len(array), hashlib.sha256()
+    if array.nbytes <= _READ_WHOLE:
+        starts, step = np.arange(0, rows, 1 << 14), 1 << 14
+    else:
+        starts, step = np.linspace(0, rows - _ROWS, _SAMPLED, dtype=np.int64), _ROWS
+    for start in map(int, starts):
+        checksum.update(np.ascontiguousarray(array[start : start + step]).tobytes())
     return checksum.hexdigest()
 
 

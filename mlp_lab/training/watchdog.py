@@ -21,17 +21,19 @@ def ended_after(seconds: float, problem: str) -> Iterator[None]:
     hears of that through a pipe, tells why.
     """
     line = f"{os.path.basename(sys.argv[0])}: error: {problem}"
-    with subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _TELLER, line],
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True,
-    ) as teller:  # fmt: skip
-        assert teller.stdin is not None
-        faulthandler.dump_traceback_later(seconds, exit=True, file=teller.stdin)
+    heard, told = os.pipe()
+    with open(told, "wb") as pipe:
+        with open(heard, "rb") as stdin:
+            teller = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _TELLER, line],
+                stdin=stdin, stdout=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        faulthandler.dump_traceback_later(seconds, exit=True, file=pipe)
         try:
             yield
         finally:
             faulthandler.cancel_dump_traceback_later()
-            teller.stdin.close()
+    teller.wait()  # the pipe is closed
 
 
 @contextlib.contextmanager
