@@ -244,6 +244,26 @@ def the_waiting_chief_is_killed_and_comes_again(home):
 
 
 @attack
+def a_killed_worker_is_started_again_while_the_other_still_ends(home):
+    """Workers that are each started again by themselves meet again, and finish the run."""
+    addresses = cluster(2)
+    flags = ["--resume", "--epochs=4", "--batch_size=512", "--checkpoint_every=5"]
+    first, second = (start(home, config(addresses, index), *flags) for index in (0, 1))
+    deadline = time.monotonic() + 60
+    while not any((home / "logs/run/checkpoints").glob("step-*[1-9]*.ckpt")):
+        assert first.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    second.kill()
+    second.communicate()
+    second = start(home, config(addresses, 1), *flags)
+    err = end(first, 1, 150)
+    assert "another worker has ended" in err.splitlines()[-1], err
+    end(start(home, config(addresses, 0), *flags), 0, 150)
+    end(second, 0, 150)
+
+
+@attack
 def a_worker_stops_before_tensorflow_starts(home):
     """A worker that stops after the meeting does not hold the others for more than a minute."""
     addresses = cluster(2)
