@@ -87,7 +87,7 @@ def kill_and_resume(home, name, moment):
         time.sleep(0.0002)
     process.kill()
     process.communicate()
-    found = _place(folder)
+    found = place(folder)
     if not folder.exists():
         end(start(home, name))
         return found
@@ -102,7 +102,8 @@ def kill_and_resume(home, name, moment):
 ENDED = "after its end"
 
 
-def _place(folder):
+def place(folder):
+    """How far a run had come, by what it left."""
     if not folder.exists():
         return "before it wrote"
     if not (folder / "run.json").exists():

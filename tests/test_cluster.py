@@ -1,14 +1,20 @@
 """The Kubernetes manifest against itself and against what the lab reads; nothing is deployed."""
 
+import copy
+import dataclasses
 import json
 import re
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from process import ROOT
 
+from mlp_lab.errors import InputError
 from mlp_lab.options import flags
-from mlp_lab.training.replication import check_tf_config
+from mlp_lab.training import agreement
+from mlp_lab.training.tf_config import check_tf_config, members, split_address
 
 FOLDER = ROOT / "examples" / "cluster"
 PARTS = {
@@ -69,3 +75,97 @@ def test_flags_are_flags_of_the_lab():
     assert config.batch_size == COUNT * alone.batch_size
     assert config.learning_rate == COUNT**0.5 * alone.learning_rate
     assert config.learning_rate_warmup > 0
+
+
+def test_every_option_is_agreed_on_unless_it_is_a_workers_own():
+    config = flags.parse(["--strategy=multi_worker", "--name=a"])
+    reports = {n: agreement.report(config, {"worker": ["a:1", "b:2"]}) for n in range(3)}
+    assert agreement.difference(reports) is None
+    names = {field.name for field in dataclasses.fields(config)}
+    assert names == {*reports[0]["flags"], *agreement.OWN}
+    for name in reports[0]["flags"]:
+        other = copy.deepcopy(reports)
+        other[2]["flags"][name] = "another"
+        option, line = agreement.difference(other)
+        assert option == name
+        assert line.startswith("worker 2 has 'another', the chief has ")
+        del other[2]["flags"][name]
+        assert reports[0]["flags"][name] is None or agreement.difference(other)[0] == name
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        (("versions", "keras"), "worker 1 has keras 'x', the chief '"),
+        (("devices",), "worker 1 has 'x' devices, the chief 1"),
+        (("cluster", "worker"), "worker 1 has the cluster {'worker': 'x'}, that of the chief {"),
+    ],
+)
+def test_what_else_is_agreed_on(path, said):
+    config = flags.parse(["--strategy=multi_worker", "--name=a"])
+    reports = {n: agreement.report(config, {"worker": ["a:1", "b:2"]}) for n in range(2)}
+    reports = copy.deepcopy(reports)
+    place = reports[1]
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = "x"
+    option, line = agreement.difference(reports)
+    assert option == "strategy"
+    assert said in line
+
+
+# TF_CONFIG of any form.
+
+NUMBERS = st.integers() | st.floats(allow_nan=False) | st.booleans() | st.none()
+ADDRESSES = st.from_regex(r"([a-z0-9.-]{0,6}|\[[0-9a-f:]{0,6}\]):[0-9]{0,6}", fullmatch=True)
+ANYTHING = st.recursive(
+    NUMBERS | st.text(max_size=8) | ADDRESSES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=8,
+)
+LISTS = st.lists(ADDRESSES | st.sampled_from(["a:1", "A:1", "b:2", "[::1]:3"]), max_size=4)
+CLUSTERS = st.dictionaries(
+    st.sampled_from(["worker", "chief", "ps", "evaluator"]), LISTS | ANYTHING, max_size=3
+)
+TASKS = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["worker", "chief", "ps"]) | ANYTHING,
+        "index": st.integers(-1, 4) | st.sampled_from(["0", "1", "\u0661", "1.0"]) | ANYTHING,
+    },
+)
+CONFIGS = st.fixed_dictionaries({"cluster": CLUSTERS | ANYTHING, "task": TASKS | ANYTHING})
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text() | (CONFIGS | ANYTHING).map(json.dumps))
+def test_tf_config_is_used_or_refused(text):
+    """Never anything but an `InputError` of one line, or workers that can be told apart."""
+    refusal = None
+    try:
+        cluster, task = check_tf_config(text)
+    except InputError as error:
+        refusal = str(error)
+    if refusal is not None:
+        assert refusal.startswith("--strategy: multi_worker: TF_CONFIG ")
+        assert len(refusal.splitlines()) == 1
+        assert len(refusal) < 1500
+        return
+    addresses, me = members(cluster, task)
+    assert addresses[me] == cluster[task["type"]][int(task["index"])]
+    places = {(host.lower(), port) for host, port in map(split_address, addresses)}
+    assert len(places) == len(addresses)
+    assert all(host and 1 <= port <= 65535 for host, port in places)
+
+
+@given(st.lists(st.sampled_from(["a", "b.c", "[::1]", "10.0.0.1"]), min_size=1, max_size=4))
+def test_tf_config_that_is_right_is_used(hosts):
+    addresses = [f"{host}:{2222 + number}" for number, host in enumerate(hosts)]
+    for chiefs in (0, 1):
+        cluster = {"chief": addresses[:chiefs], "worker": addresses[chiefs:]}
+        cluster = {kind: listed for kind, listed in cluster.items() if listed}
+        for kind, listed in cluster.items():
+            for index in range(len(listed)):
+                task = {"type": kind, "index": index}
+                found = check_tf_config(json.dumps({"cluster": cluster, "task": task}))
+                assert members(*found) == (addresses, index + (kind == "worker") * chiefs)

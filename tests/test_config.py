@@ -53,6 +53,7 @@ OPTIONS = {
     "keep_checkpoints": st.integers(1, 100),
     "log_dir": st.sampled_from(["logs", "/somewhere/else", "with space", "a=b"]),
     "verbose": st.sampled_from(["bar", "none"]),
+    "worker_timeout": st.sampled_from(["30s", "1.5m"]),
 }
 
 

@@ -1,6 +1,7 @@
 """Kills training processes at random moments and resumes them, many times.
 
     python tools/kills.py --kills=200
+    python tools/kills.py --kills=40 --workers=2
 
 Each run of `train.py` is killed with SIGKILL at a random moment between the start and the end of
 its process, resumed with the command that it prints, and compared with a run that was not
@@ -9,6 +10,9 @@ must be equal, bit for bit. Half of the moments are drawn from a run's whole len
 are aimed at what is too short to be hit by chance: the first files, the writing of a checkpoint,
 the model's file. Prints where the kills fell. This is the long form of `tests/test_survival.py`
 and takes about half an hour on two cores.
+
+With --workers=2 each run has two workers, of which one, the other or both are killed; then the same
+command is given again on both. It is compared with an undisturbed run on two workers.
 """
 
 import argparse
@@ -28,6 +32,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 from environment import versions  # noqa: E402
 from killing import assert_same, end, kill_and_resume, later, outcome, start  # noqa: E402
+from killing_workers import end_workers, kill_workers_and_resume, start_workers  # noqa: E402
 
 
 def aimed(chosen: random.Random, seconds: float) -> Callable[[Path], bool]:
@@ -66,20 +71,31 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200, help="runs to kill (default: 200)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the moments (default: 0)")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time (default: 2)")
+    parser.add_argument(
+        "--workers", type=int, default=1, choices=[1, 2], help="workers of each run (default: 1)"
+    )
     options = parser.parse_args()
     found: collections.Counter[str] = collections.Counter()
     wrong = []
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         began = time.monotonic()
-        end(start(home, "undisturbed"))
+        if options.workers == 1:
+            end(start(home, "undisturbed"))
+        else:
+            end_workers(start_workers(home, "undisturbed"))
         # Runs in parallel take longer; the moments cover them up to their end.
         seconds = (time.monotonic() - began) * min(options.jobs, 2)
         expected = outcome(home, "undisturbed")
 
         def kill(number: int) -> str:
-            moment = aimed(random.Random(f"{options.seed} {number}"), seconds)
-            place = kill_and_resume(home, f"kill-{number}", moment)
+            chosen = random.Random(f"{options.seed} {number}")
+            moment = aimed(chosen, seconds)
+            if options.workers == 1:
+                place = kill_and_resume(home, f"kill-{number}", moment)
+            else:
+                victims = chosen.choice([(0,), (1,), (0, 1)])
+                place = kill_workers_and_resume(home, f"kill-{number}", moment, victims)
             assert_same(outcome(home, f"kill-{number}"), expected)
             shutil.rmtree(home / "logs" / f"kill-{number}")
             return place

@@ -133,6 +133,20 @@ class Replicas:
         sent = np.zeros(size, np.uint8) if given is None else np.frombuffer(given, np.uint8)
         return self.total([sent])[0].tobytes()
 
+    def gather(self, content: bytes) -> list[bytes]:
+        """The contents of all workers, on all of them; their lengths may differ."""
+        if self.workers == 1:
+            return [content]
+        sizes = np.zeros(self.workers, np.int64)
+        sizes[self.worker] = len(content)
+        ends = np.cumsum(self.total([sizes])[0])
+        sent = np.zeros(ends[-1], np.uint8)
+        sent[ends[self.worker] - len(content) : ends[self.worker]] = np.frombuffer(
+            content, np.uint8
+        )
+        found = self.total([sent])[0]
+        return [part.tobytes() for part in np.split(found, ends[:-1])]
+
     def each(self, variables: Sequence[Any]) -> list[Any]:
         """Wraps variables that each replica changes for itself, so that all values are visible.
 

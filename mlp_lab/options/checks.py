@@ -19,7 +19,8 @@ LARGEST = 2**31 - 1
 
 # Control characters, lone surrogates (bytes that are not UTF-8), line and paragraph separators.
 _NOT_IN_LINES = ("Cc", "Cs", "Zl", "Zp")
-_INTERVAL = r"[0-9]{1,9}|[0-9]{1,9}(\.[0-9]{1,9})?[sm]"
+_DURATION = r"[0-9]{1,9}(?:\.[0-9]{1,9})?[sm]"
+_INTERVAL = rf"[0-9]{{1,9}}|{_DURATION}"
 
 
 def choice(choices: Sequence[str]) -> Check:
@@ -117,6 +118,14 @@ def interval(option: str, value: Any) -> None:
         raise InputError(
             option,
             f"expected a number of steps, seconds or minutes as in 30s and 1m, or 0, got {value!r}",
+        )
+
+
+def duration(option: str, value: Any) -> None:
+    fits = isinstance(value, str) and re.fullmatch(_DURATION, value) and float(value[:-1]) > 0
+    if not fits:
+        raise InputError(
+            option, f"expected seconds or minutes above 0, as in 30s and 10m, got {value!r}"
         )
 
 

@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from mlp_lab.errors import InputError
-from mlp_lab.options.checks import boolean, choice, number, part, parts, whole
+from mlp_lab.options.checks import boolean, choice, duration, number, part, parts, whole
 from mlp_lab.options.option import Options, option
 from mlp_lab.options.registry import REGISTERED
 
@@ -105,6 +105,14 @@ class TrainingOptions(Options):
         "multi_worker, all processes named in the environment variable TF_CONFIG, which must all "
         "get the same flags; auto, mirrored if there are several GPUs, otherwise none",
         choice(("none", "mirrored", "multi_worker", "auto")),
+    )
+    worker_timeout: str = option(
+        "10m",
+        "with multi_worker: how long to wait for the other workers to start, in seconds (30s) or "
+        "minutes (10m)",
+        duration,
+        "Ns|Nm",
+        of_result=False,
     )
 
     def check_together(self) -> None:

@@ -6,6 +6,7 @@ import sysconfig
 from pathlib import Path
 from types import ModuleType
 
+from mlp_lab.data import Dataset
 from mlp_lab.data.fingerprint import fingerprint
 from mlp_lab.options import registry
 from mlp_lab.options.config import Config
@@ -24,16 +25,19 @@ def identity(setup: Setup, run: str) -> dict[str, str]:
       run: the run's id.
     """
     options = {f"--{name}": str(value) for name, value in setup.config.of_result().items()}
-    data = {f"the SHA-256 of {name}": _checksum(setup, name) for name in _ARRAYS}
-    return {ID: run, **options, **data, **_sources(setup.config)}
+    return {ID: run, **options, **checksums(setup.dataset), **sources(setup.config)}
 
 
-def _checksum(setup: Setup, name: str) -> str:
-    known = setup.dataset.origin.sha256
-    return known[name] if name in known else fingerprint(getattr(setup.dataset, name))
+def checksums(dataset: Dataset) -> dict[str, str]:
+    """The SHA-256 of each array, by the name that a message has for it; see `fingerprint`."""
+    known = dataset.origin.sha256
+    return {
+        f"the SHA-256 of {name}": known.get(name) or fingerprint(getattr(dataset, name))
+        for name in _ARRAYS
+    }
 
 
-def _sources(config: Config) -> dict[str, str]:
+def sources(config: Config) -> dict[str, str]:
     """The SHA-256 of the source files of parts given as module:Class, and of what they import."""
     found: dict[str, Path] = {}
     for option in registry.REGISTERED:

@@ -1,15 +1,21 @@
 """On which devices and machines a run trains: the strategy that --strategy asks for."""
 
 import functools
-import json
 import os
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import tensorflow as tf
 
+from mlp_lab.checkpoints.interval import interval
 from mlp_lab.errors import InputError, RunError, WorkerLost
 from mlp_lab.options.config import Config
+from mlp_lab.training import agreement
+from mlp_lab.training.rendezvous import Meeting
+from mlp_lab.training.tf_config import check_tf_config, members
+from mlp_lab.training.watchdog import ended_after, sigterm_kept
+
+# Seconds in which TensorFlow starts on all workers once they are there.
+_STARTING = 60
 
 # How TensorFlow reports that a collective operation, or its connection, was given up.
 _LOST = (
@@ -25,19 +31,18 @@ _LOST = (
 def make_strategy(config: Config, say: Callable[[str], None]) -> tf.distribute.Strategy:
     """Makes the strategy; to be called before any other use of TensorFlow.
 
-    With several workers it waits until all of them have started; the chief says so. Their
-    connections are watched: if a worker ends, or does not answer for half a minute, the
-    collective operations of all others end with an error.
+    With several workers it waits until all of them have started, for up to `worker_timeout`, and
+    says so. Their connections are watched: if a worker ends, or does not answer for half a
+    minute, the collective operations of all others end with an error.
 
     Raises:
-      InputError: there is only one device, or TF_CONFIG is missing or wrong.
+      InputError: there is only one device, TF_CONFIG is missing or wrong, or the workers do not
+        have the same flags or versions.
+      Interrupted: SIGINT or SIGTERM came while workers were missing.
+      RunError: workers were still missing after `worker_timeout`.
     """
     if config.strategy == "multi_worker":
-        cluster, task = check_tf_config(os.environ.get("TF_CONFIG"))
-        chief, *others = [*cluster.get("chief", []), *cluster.get("worker", [])]
-        if cluster[task["type"]][int(task["index"])] == chief and others:
-            say(f"waiting for the other workers: {', '.join(others)}")
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        return _multi_worker(config, say)
     if config.strategy == "none":
         return tf.distribute.get_strategy()
     devices = tf.config.list_logical_devices("GPU")
@@ -64,54 +69,27 @@ def mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
     return tf.distribute.MirroredStrategy(devices)
 
 
+def _multi_worker(config: Config, say: Callable[[str], None]) -> tf.distribute.Strategy:
+    cluster, task = check_tf_config(os.environ.get("TF_CONFIG"))
+    addresses, me = members(cluster, task)
+    if len(addresses) > 1:
+        seconds = interval(config.worker_timeout)[1] or 0.0
+        told = (lambda text: say(f"worker {me}: {text}")) if me else say
+        report = agreement.report(config, cluster)
+        Meeting(addresses, me, report, agreement.difference).wait(seconds, told)
+    lost = f"a worker has ended, or cannot be reached, within {_STARTING} s after all had started"
+    try:
+        with sigterm_kept(), ended_after(_STARTING, f"{lost}; start the same command again"):
+            return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.OpError as error:
+        raise RunError(
+            f"TensorFlow cannot start on {addresses[me]}: {error.message}; start the same command "
+            "on every worker"
+        ) from error
+
+
 def _names(devices: Sequence[tf.config.LogicalDevice]) -> tuple[str, ...]:
     return tuple(device.name for device in devices)
-
-
-def check_tf_config(text: str | None) -> tuple[dict[str, list[str]], dict[str, Any]]:
-    """Checks the environment variable TF_CONFIG, as TensorFlow's guides and operators set it.
-
-    A JSON object: `{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker",
-    "index": 0}}`, where "cluster" may also have a "chief" with one address.
-
-    Returns:
-      The values of "cluster" and of "task".
-
-    Raises:
-      InputError: it is missing or incomplete; the message says what.
-    """
-
-    def wrong(what: str) -> InputError:
-        return InputError(
-            "strategy",
-            f"multi_worker: TF_CONFIG {what}; on each worker set, with its own index, TF_CONFIG="
-            '{"cluster": {"worker": ["host0:2222", "host1:2222"]}, "task": {"type": "worker", '
-            '"index": 0}}',
-        )
-
-    if not text:
-        raise wrong("is not set")
-    try:
-        given: Any = json.loads(text)
-    except ValueError as error:
-        raise wrong(f"is not JSON ({error})") from None
-    cluster = given.get("cluster") if isinstance(given, dict) else None
-    task = given.get("task") if isinstance(given, dict) else None
-    if not isinstance(cluster, dict) or not isinstance(task, dict):
-        raise wrong('needs "cluster" and "task"')
-    for kind, addresses in cluster.items():
-        if kind not in ("chief", "worker"):
-            raise wrong(f'has {kind!r} in its cluster; there are "worker" and "chief"')
-        listed = isinstance(addresses, list) and addresses
-        if not listed or not all(isinstance(a, str) and ":" in a for a in addresses):
-            raise wrong(f"has {addresses!r} for {kind!r}, expected a list of host:port")
-    kind, index = task.get("type"), task.get("index")
-    if kind not in cluster:
-        raise wrong(f"has the task type {kind!r}, its cluster has {', '.join(cluster) or 'none'}")
-    count = len(cluster[kind])
-    if not str(index).isdigit() or int(str(index)) >= count:
-        raise wrong(f"has the task index {index!r}, expected 0 to {count - 1}")
-    return cluster, task
 
 
 def lost_worker(error: BaseException, step: int) -> RunError | None:

@@ -15,6 +15,7 @@ from mlp_lab.errors import InputError
 from mlp_lab.models.saving import save_in_place
 from mlp_lab.options.config import Config
 from mlp_lab.training import console, failure, record
+from mlp_lab.training.agreement import of_setup, together
 from mlp_lab.training.folder import CHECKPOINTS, MODEL, NON_FINITE, NoFolder, RunFolder
 from mlp_lab.training.identity import identity
 from mlp_lab.training.page import RunPage
@@ -40,11 +41,11 @@ def run(config: Config) -> Result:
     """
     replicas = Replicas(make_strategy(config, console.speaker()))
     say = console.speaker("" if replicas.chief else f"worker {replicas.worker}: ")
-    folder = RunFolder(config) if replicas.chief else NoFolder(config)
+    folder = together(replicas, lambda: (RunFolder if replicas.chief else NoFolder)(config))
     try:
-        setup = check(prepare(config, replicas, say))
+        setup = check(together(replicas, lambda: prepare(config, replicas, say), of_setup))
         with Signals() as signals:
-            begun = begin(setup, folder, signals, say)
+            begun = together(replicas, lambda: begin(setup, folder, signals, say))
             try:
                 return end(begun, fit(begun))
             except BaseException as error:
