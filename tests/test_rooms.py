@@ -14,6 +14,7 @@ from mlp_lab import commands
 ROOMS = [
     ["display", "errors", "folders", "quiet"],
     ["data", "writers", "checkpoints"],
+    ["tables"],
     ["activations", "initializers", "losses", "optimizers", "learning_rates", "options"],
     ["layers", "metrics", "engine"],
     ["models"],
