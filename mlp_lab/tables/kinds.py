@@ -89,6 +89,8 @@ def numbers_if_any(case: Case, absent: np.ndarray) -> tuple[Spelling, np.ndarray
       InputError: it holds numbers, but a few cells are none.
     """
     spelling = spelling_of(case, absent)
+    if spelling.numerals is None:
+        return None
     numbers = numbers_of(case, absent, spelling)
     counts = case.column.counts()
     fits = ~np.isnan(numbers)
@@ -116,7 +118,7 @@ def _refined(case: Case, plan: Number, absent: np.ndarray) -> Plan:
     """Numbers that only name something: codes, ids; or that are always the same."""
     column, counts = case.column, case.column.counts()
     rows = int(counts[~absent].sum())
-    texts = [text.strip() for text, gone in zip(column.texts(), absent, strict=True) if not gone]
+    texts = [text.strip() for text in _texts(case, absent).tolist()]
     whole = plan.numerals == Numerals() and all(text.lstrip("+-").isdigit() for text in texts)
     zeros = [text for text in texts if len(text) > 1 and text[0] == "0"]
     if whole and (zeros or max(map(len, texts)) > 15):

@@ -45,6 +45,10 @@ _MONTHS = (
 )
 _NOT_A_TIME = np.datetime64("NaT", "us")
 _MOST_CHARACTERS = 50
+# What NumPy reads in the same way, but faster.
+_ISO = re.compile(
+    r"[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)?"
+)
 
 
 def read(texts: list[str], layout: str, zoned: bool) -> np.ndarray:
@@ -53,6 +57,11 @@ def read(texts: list[str], layout: str, zoned: bool) -> np.ndarray:
     Args:
       zoned: whether each has an offset from UTC, to which it is converted.
     """
+    if layout == "ymd" and not zoned and all(map(_ISO.fullmatch, texts)):
+        try:
+            return np.array(texts, "datetime64[us]")
+        except ValueError:  # there is no such day
+            pass
     return np.array([_time(text, layout, zoned) for text in texts], "datetime64[us]")
 
 
@@ -117,7 +126,8 @@ def _offset(zone: str) -> datetime.timedelta:
 
 def fits(texts: list[str], layout: str) -> np.ndarray:
     """Which strings can be read in a layout, with or without an offset from UTC."""
-    return ~np.isnat(read(texts, layout, False)) | ~np.isnat(read(texts, layout, True))
+    plain = ~np.isnat(read(texts, layout, False))
+    return plain if plain.all() else plain | ~np.isnat(read(texts, layout, True))
 
 
 def likely(texts: list[str]) -> list[str]:

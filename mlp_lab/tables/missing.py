@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 WORDS = frozenset(
     (
         "",
@@ -71,7 +73,6 @@ AMONG_NUMBERS = WORDS | frozenset(
         "empty",
         "(empty)",
         "(blank)",
-        "x",
         "*",
         "**",
         "---",
@@ -95,3 +96,17 @@ def is_missing(text: str, given: tuple[str, ...] = (), among_numbers: bool = Fal
     """
     text = text.strip()
     return text.casefold() in (AMONG_NUMBERS if among_numbers else WORDS) or text in given
+
+
+_DIGITS = frozenset("0123456789")
+
+
+def find(texts: list[str], given: tuple[str, ...] = (), among_numbers: bool = False) -> np.ndarray:
+    """`is_missing` of each cell; quick for numbers."""
+    starting = {word for word in (*AMONG_NUMBERS, *given) if word[:1] in _DIGITS}
+    words = (
+        (text[:1] not in _DIGITS or text.strip().casefold() in starting or text.strip() in starting)
+        and is_missing(text, given, among_numbers)
+        for text in texts
+    )
+    return np.fromiter(words, bool, len(texts))

@@ -21,6 +21,7 @@ _CELL = re.compile(
     r" ?(?P<after>[^\W\d_][\w/°²³%^.* -]{0,14}|[%‰°$€£¥₹₽][\w/]{0,6})?(?P<close>\))?"
 )
 _MOST_CHARACTERS = 60
+_TO_LOOK_AT = 1000
 # Minus, blanks that do not break, apostrophe.
 _TYPESET = str.maketrans("\u2212\u00a0\u202f\u2009\u2019", "-   '")
 _MULTIPLES = {"": 1.0, "k": 1e3, "m": 1e6, "mn": 1e6, "b": 1e9, "bn": 1e9, "t": 1e12}
@@ -171,9 +172,9 @@ def recognize(texts: list[str], decimal: str | None, loose: bool = False) -> Spe
       decimal: the decimal mark of the table, where it is known.
       loose: whether cells without the unit are numbers too.
     """
-    cells = [cell for cell in map(match, texts) if cell is not None]
-    if not cells:
+    if not any(map(match, texts[:: max(len(texts) // _TO_LOOK_AT, 1)])):
         return Spelling(None)
+    cells = [cell for cell in map(match, texts) if cell is not None]
     units = collections.Counter((c["before"] or "", (c["after"] or "").strip()) for c in cells)
     (before, after), _ = units.most_common(1)[0]
     if loose and not before and not after and len(units) > 1:

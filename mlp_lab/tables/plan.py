@@ -113,8 +113,7 @@ def missing_values(column: Column, given: tuple[str, ...], among_numbers: bool) 
     """Which of a column's values mean missing."""
     if not column.is_text:
         return np.isnat(column.values) if column.is_time else np.isnan(column.values)
-    words = (missing.is_missing(text, given, among_numbers) for text in column.values.tolist())
-    return np.fromiter(words, bool, len(column.values))
+    return missing.find(column.values.tolist(), given, among_numbers)
 
 
 def missing_counts(column: Column, absent: np.ndarray) -> dict[str, int]:

@@ -99,9 +99,10 @@ def _records(data: bytes, ends: np.ndarray, after: np.ndarray, before: np.ndarra
     lines = np.concatenate([[0], after])[: len(ends)] + 1
     widths = np.diff(before, prepend=0) + 1
     blank = np.zeros(len(ends), bool)
-    short = (ends - starts < 200) & (widths == 1)
-    for row in np.flatnonzero(short):
-        blank[row] = not data[starts[row] : ends[row]].strip()
+    # In a table of one column, blanks are a cell; only an empty line is none.
+    strip = b"\r" if widths.max(initial=1) == 1 else None
+    for row in np.flatnonzero((ends - starts < 200) & (widths == 1)):
+        blank[row] = not data[starts[row] : ends[row]].strip(strip)
     return Records(starts, ends, lines, widths, blank)
 
 
