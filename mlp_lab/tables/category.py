@@ -16,6 +16,7 @@ MOST_WORDS = 10_000
 """Most categories with an id of their own: the most frequent ones."""
 
 _NUMBER = re.compile(r"[+-]?(0|[1-9][0-9]*)(\.[0-9]*)?")
+_DIGITS_ONLY = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?")
 _DIGITS = 16
 _ROWS_FOR_RARE = 50
 
@@ -96,5 +97,5 @@ def known_words(words: Mapping[str, int], numeric: bool, rows: int) -> list[str]
 def natural(word: str) -> tuple:
     """Sorts 2 before 10, also inside of words, and then by letters."""
     parts = re.split(r"([0-9]{1,15})", word.casefold())
-    first = (0, float(word)) if _NUMBER.fullmatch(word) else (1, 0.0)
+    first = (0, float(word)) if _DIGITS_ONLY.fullmatch(word) else (1, 0.0)
     return (*first, [(int(p), "") if p[0] in "0123456789" else (-1, p) for p in parts if p], word)

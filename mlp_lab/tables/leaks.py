@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from mlp_lab.errors import InputError
+from mlp_lab.tables.hashing import hashes
 from mlp_lab.tables.plan import Input
 
 _LEAST_ROWS = 20
 _ROWS_TO_LOOK_AT = 100_000
-_ROWS_PER_BIN, _MOST_BINS = 20, 200
+_ROWS_PER_VALUE = 20
 _SUSPICIOUS = 0.99
 _EQUAL = 1e-9
 
@@ -29,9 +30,9 @@ def check_leaks(
 
     Returns:
       A line for each column that alone predicts the target with accuracy or R² of 0.99 or more,
-      where knowing nothing does not. Accuracy is that of the most frequent class, R² that of the
-      mean, each among the other rows with the same value or in the same of up to 200 intervals
-      with equal numbers of rows.
+      where knowing nothing does not. A row is predicted by the most frequent class or the mean of
+      the other rows with the same value; numbers also by the next row in order of value (classes),
+      or by the two around it and by a line (numbers).
 
     Raises:
       InputError: for classes, a column has one value for each class and no other rows; for
@@ -54,9 +55,7 @@ def check_leaks(
                     f"column {name!r} gives the target away: {same}; leave it out "
                     f"by --columns='{name}:ignore', or choose another --target",
                 )
-            cells = _cells(values[::step], column.kind == "category")
-            some = target[::step]
-            score = _r2(cells, values[::step], some) if numbers else _accuracy(cells, some)
+            score = _score(values[::step], target[::step], column.kind == "category", numbers)
             if score >= _SUSPICIOUS:
                 what = "R²" if numbers else "accuracy"
                 lines.append(
@@ -98,57 +97,59 @@ def _affine(values: np.ndarray, target: np.ndarray, column: Input) -> str:
     return "it is equal" if np.array_equal(v, t) else f"target = a + {slope:.6g} · column"
 
 
-def _cells(values: np.ndarray, category: bool) -> np.ndarray:
-    """The interval or value that each row is in."""
-    known, codes = np.unique(values, return_inverse=True)
-    bins = min(max(len(values) // _ROWS_PER_BIN, 1), _MOST_BINS)
-    if category or len(known) <= bins:
-        return codes.reshape(-1)
-    order = np.argsort(np.argsort(values, kind="stable"), kind="stable")
-    # Equal values share the interval of the first of them.
-    first = np.full(len(known), len(values))
-    np.minimum.at(first, codes.reshape(-1), order)
-    return first[codes.reshape(-1)] * bins // len(values)
+def _score(values: np.ndarray, target: np.ndarray, category: bool, numbers: bool) -> float:
+    """How well a column predicts a target alone, each row by others."""
+    known, cells = np.unique(values, return_inverse=True)
+    cells = cells.reshape(-1)
+    if category or len(known) <= len(values) // _ROWS_PER_VALUE:
+        return _r2_of_means(cells, target) if numbers else _accuracy_of_modes(cells, target)
+    # Rows of the same value in random order: the file may be sorted by class.
+    ordered = target[np.lexsort((hashes(np.zeros(len(values)), np.arange(len(values))), values))]
+    if not numbers:
+        score = float(np.mean(ordered[1:] == ordered[:-1]))
+        return score if _beats_the_mode(score, target) else 0.0
+    between = (ordered[2:] + ordered[:-2]) / 2
+    return max(_r2(ordered[1:-1], between), _r2_of_line(values, target))
 
 
-def _accuracy(cells: np.ndarray, target: np.ndarray) -> float:
-    """Share of rows whose class is the most frequent one among the other rows of their cell.
-
-    0 if the most frequent class of all is nearly as good.
-    """
-    _, ids = np.unique(target, return_inverse=True)
-    ids = ids.reshape(-1)
-    width = int(ids.max()) + 1
-    pairs, counts = np.unique(cells * width + ids, return_counts=True)
-    best: dict[int, list[int]] = {}
-    for cell, count in zip((pairs // width).tolist(), counts.tolist(), strict=True):
-        best.setdefault(cell, []).append(count)
+def _accuracy_of_modes(cells: np.ndarray, target: np.ndarray) -> float:
+    """Share of rows whose class is the most frequent one among the other rows of their cell."""
+    classes, ids = np.unique(target, return_inverse=True)
+    pairs, counts = np.unique(cells * len(classes) + ids.reshape(-1), return_counts=True)
+    found: dict[int, list[int]] = {}
+    for cell, count in zip((pairs // len(classes)).tolist(), counts.tolist(), strict=True):
+        found.setdefault(cell, []).append(count)
     right = 0
-    for found in best.values():
-        first, second = ([*sorted(found, reverse=True), 0])[:2]
+    for counted in found.values():
+        first, second = ([*sorted(counted, reverse=True), 0])[:2]
         right += first if first > second + 1 else 0
     score = right / len(cells)
-    usual = np.bincount(ids).max() / len(ids)
-    return score if 1 - score <= 0.1 * (1 - usual) else 0.0
+    return score if _beats_the_mode(score, target) else 0.0
 
 
-def _r2(cells: np.ndarray, values: np.ndarray, target: np.ndarray) -> float:
-    """R² of a line, or of the mean of the other rows of a cell, whichever is better."""
-    centered = target - target.mean()
+def _beats_the_mode(score: float, target: np.ndarray) -> bool:
+    """Whether a score leaves less than a tenth of the errors of the most frequent class."""
+    _, counts = np.unique(target, return_counts=True)
+    return 1 - score <= 0.1 * (1 - counts.max() / len(target))
+
+
+def _r2(target: np.ndarray, predicted: np.ndarray) -> float:
+    centered, wrong = target - target.mean(), target - predicted
     total = float(centered @ centered)
-    if not total > 0:
-        return 0.0
-    counts = np.bincount(cells)
-    means = np.bincount(cells, centered) / np.maximum(counts, 1)
-    others = counts[cells]
-    rest = np.where(
-        others > 1, (centered - means[cells]) * others / np.maximum(others - 1, 1), centered
-    )
-    score = 1 - float(rest @ rest) / total
+    return 1 - float(wrong @ wrong) / total if total > 0 else 0.0
+
+
+def _r2_of_means(cells: np.ndarray, target: np.ndarray) -> float:
+    """R² of the mean of the other rows of a cell."""
+    counts = np.bincount(cells)[cells]
+    sums = np.bincount(cells, target)[cells]
+    others = np.where(counts > 1, (sums - target) / np.maximum(counts - 1, 1), target.mean())
+    return _r2(target, others)
+
+
+def _r2_of_line(values: np.ndarray, target: np.ndarray) -> float:
     known = np.isfinite(values)
-    if known.sum() > 2 and np.ptp(values[known]) > 0:
-        with np.errstate(over="ignore", invalid="ignore"):
-            correlation = float(np.corrcoef(values[known], target[known])[0, 1])
-        if np.isfinite(correlation):
-            score = max(score, correlation**2 * known.mean())
-    return score
+    if known.sum() < _LEAST_ROWS or np.ptp(values[known]) == 0 or np.ptp(target[known]) == 0:
+        return 0.0
+    correlation = float(np.corrcoef(values[known], target[known])[0, 1])
+    return correlation**2 * float(known.mean()) if np.isfinite(correlation) else 0.0

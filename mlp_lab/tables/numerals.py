@@ -20,6 +20,7 @@ _CELL = re.compile(
     r"(?P<body>[0-9](?:[0-9.,' ]*[0-9])?[.,]?|[.,][0-9]+)(?P<exponent>[eE][+-]?[0-9]+)?"
     r" ?(?P<after>[^\W\d_][\w/°²³%^.* -]{0,14}|[%‰°$€£¥₹₽][\w/]{0,6})?(?P<close>\))?"
 )
+_DOLLARS = ("$", "US$", "A$", "C$", "£", "¥", "₹", "USD", "GBP", "JPY", "INR", "CAD", "AUD")
 _MOST_CHARACTERS = 60
 _TO_LOOK_AT = 1000
 # Minus, blanks that do not break, apostrophe.
@@ -185,7 +186,8 @@ def recognize(texts: list[str], decimal: str | None, loose: bool = False) -> Spe
     if len(suffixes) > 1 and suffixes <= set(_MULTIPLES) and len(befores) == 1:
         before, after, multiples = befores.pop(), "", True
     bodies = [c["body"] for c in cells]
-    convention, ambiguous = _convention(bodies, decimal)
+    # Nobody writes three decimals of a dollar after a comma.
+    convention, ambiguous = _convention(bodies, decimal or ("." if before in _DOLLARS else None))
     return Spelling(Numerals(*convention, before, after, multiples, loose), ambiguous)
 
 

@@ -65,7 +65,7 @@ def from_json(text: str, source: str = "schema.json") -> Schema:
         if not schema.inputs:
             raise ValueError("no column is used")
     # What JSON of another form leads to; RecursionError comes from its parser.
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         reason = f"{type(error).__name__}: {error}" if not str(error) else str(error)
         raise InputError("", f"{source} is not a schema of a table ({reason[:200]})") from None
     return schema

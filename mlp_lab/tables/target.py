@@ -251,14 +251,19 @@ def _target_column(kept: Table, name: str, task: str) -> TargetColumn:
 def find_separator(words: Mapping[str, int]) -> str:
     """What separates several labels in the cells of a column; empty if nothing does.
 
-    It is in a fifth of the rows, and the labels are fewer than the cells.
+    It is in a fifth of the rows, and the labels are not more than the different cells.
     """
     rows = sum(words.values())
     for separator in SEPARATORS:
         several = sum(count for word, count in words.items() if separator in word)
         labels = label_counts(words, separator)
         short = all(len(label) <= 40 for label in labels)
-        if several >= 0.2 * rows and short and len(labels) < len(words) and len(labels) <= rows / 2:
+        if (
+            several >= 0.2 * rows
+            and short
+            and len(labels) <= len(words)
+            and len(labels) <= rows / 2
+        ):
             return separator
     return ""
 

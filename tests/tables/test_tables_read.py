@@ -319,7 +319,7 @@ def test_types_of_a_frame(name):
         ),
         (pandas.DataFrame({"a": [[1], [2]]}), "column 'a': a cell is a list"),
         (pandas.DataFrame({"a": [1j, 2]}), "column 'a': complex"),
-        (pandas.DataFrame({"a": ["\ud800", "b"]}), "column 'a'"),
+        (pandas.DataFrame({"a": ["\ud800", "b"]}, dtype=object), "column 'a'"),
         (pandas.DataFrame({"a": [1.0, np.inf, 2]}), "column 'a', row 1: 'inf' is not a finite"),
     ],
 )
