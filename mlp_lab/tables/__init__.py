@@ -14,9 +14,9 @@ from mlp_lab.tables.form import Form
 from mlp_lab.tables.leaks import check_leaks
 from mlp_lab.tables.overrules import parse_columns
 from mlp_lab.tables.plan import Input, Strange
-from mlp_lab.tables.read import read
+from mlp_lab.tables.reading import read
 from mlp_lab.tables.schema import Encoded, Schema
-from mlp_lab.tables.split import Split, split, split_by_group, split_by_time
+from mlp_lab.tables.splitting import Split, split, split_by_group, split_by_time
 from mlp_lab.tables.table import Column, Table
 from mlp_lab.tables.target import Target, TargetColumn, find_target
 from mlp_lab.tables.target_form import TargetForm, Targets

@@ -139,8 +139,9 @@ def has_names(first: list[str], rows: list[list[str]]) -> tuple[bool, str]:
 
 
 def _count(numbers: list[str]) -> bool:
-    """Whether the numbers count on, as years or numbered columns do."""
+    """Whether the numbers count on, as years, numbered columns or wavelengths do."""
     if not all(text.isdigit() for text in numbers):
         return False
     values = [int(text) for text in numbers]
-    return all(after - before == 1 for before, after in itertools.pairwise(values))
+    steps = {after - before for before, after in itertools.pairwise(values)}
+    return len(steps) == 1 and (steps == {1} or (len(values) > 2 and min(steps) > 0))

@@ -118,9 +118,10 @@ def _fast(values: np.ndarray) -> np.ndarray | None:
         numbers = values.astype(np.float64)
     except ValueError:
         return None
-    # NumPy reads "nan" and, like Python, 1_000.
-    same = np.isfinite(numbers).all() and not (np.strings.find(values, "_") >= 0).any()
-    return numbers if same else None
+    # NumPy reads "nan" and, like Python, 1_000 and the digits of all alphabets.
+    if not np.isfinite(numbers).all() or (np.strings.find(values, "_") >= 0).any():
+        return None
+    return numbers if "".join(values.tolist()).isascii() else None
 
 
 def all_plain(values: np.ndarray) -> bool:

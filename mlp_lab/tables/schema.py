@@ -17,10 +17,11 @@ from mlp_lab.tables.kinds import recognize
 from mlp_lab.tables.missing import is_missing
 from mlp_lab.tables.overrules import check_names, parse_columns
 from mlp_lab.tables.plan import Input, Plan, Strange, counted
-from mlp_lab.tables.read import read
+from mlp_lab.tables.reading import read
 from mlp_lab.tables.table import Table
 
-_TO_LOOK_AT = 1000  # different cells of a column, for the decimal mark
+_MOST_WORDS = 20
+_TO_LOOK_AT = 300  # different cells of a column, for the decimal mark
 
 
 @dataclasses.dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Schema:
         rows = [("column", "kind", "missing", "values", "becomes")]
         for plan in self.plans:
             share = f"{plan.missing_rows / max(self.rows, 1):.1%}" if plan.missing_rows else ""
-            words = f" ({counted(plan.missing)})" if plan.missing_rows else ""
+            words = f" ({counted(plan.missing, _MOST_WORDS)})" if plan.missing_rows else ""
             kind = plan.kind + (" (asked)" if plan.asked and plan.kind != "ignored" else "")
             rows.append((_short(plan.name), kind, share + words, plan.values(), plan.done()))
         widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]

@@ -94,7 +94,13 @@ class Target:
         if single:
             raise InputError("target", self._single(column, single))
         classes = tuple(sorted(column.words, key=natural))
-        return TargetForm("classes", self.names, classes, numeric=column.numeric_words)
+        return TargetForm(
+            "classes",
+            self.names,
+            classes,
+            numeric=column.numeric_words,
+            among_numbers=column.numeric,
+        )
 
     def as_numbers(self) -> TargetForm:
         """A number for each column.
@@ -104,9 +110,9 @@ class Target:
         """
         for column in self.columns:
             if column.numerals is None:
-                _target_column(self.table.take(self.rows), column.name, "numbers")
+                find_target(self.table.take(self.rows), column.name, "numbers")  # refuses it
         spelled = tuple(column.numerals or Numerals() for column in self.columns)
-        return TargetForm("numbers", self.names, numerals=spelled)
+        return TargetForm("numbers", self.names, numerals=spelled, among_numbers=True)
 
     def as_labels(self, separator: str = "") -> TargetForm:
         """Any of several labels: separated in the cells of one column, or one column for each.
@@ -186,9 +192,10 @@ def find_target(table: Table, names: str | Sequence[str], task: str = "") -> Tar
         raise InputError("target", f"a column comes twice in {', '.join(names)}")
     for name in names:
         table.column(name, "target")
+    decimal = table.form.decimal or decimal_mark(samples(table, list(table.columns)))
     absent = np.zeros(len(table), bool)
     for name in names:
-        absent |= _absent_rows(table, name, task)
+        absent |= _absent_rows(table, name, task, decimal)
     rows = np.flatnonzero(~absent)
     if not len(rows):
         what = (
@@ -196,7 +203,7 @@ def find_target(table: Table, names: str | Sequence[str], task: str = "") -> Tar
         )
         raise InputError("target", f"{', '.join(map(repr, names))}: {what}")
     kept = table.take(rows)
-    columns = tuple(_target_column(kept, name, task) for name in names)
+    columns = tuple(_target_column(kept, name, task, decimal) for name in names)
     for column in columns:
         if column.distinct < 2:
             word = next(iter(column.words))
@@ -208,9 +215,9 @@ def find_target(table: Table, names: str | Sequence[str], task: str = "") -> Tar
     return Target(names, columns, rows, len(table) - len(rows), separator, table)
 
 
-def _absent_rows(table: Table, name: str, task: str) -> np.ndarray:
+def _absent_rows(table: Table, name: str, task: str, decimal: str | None) -> np.ndarray:
     """Which rows have no value."""
-    case = _case(table, name, task)
+    case = _case(table, name, task, decimal)
     absent = case.absent(True)
     if not absent.all() and (
         task in ("classes", "binary", "labels") or numbers_if_any(case, absent) is None
@@ -219,14 +226,13 @@ def _absent_rows(table: Table, name: str, task: str) -> np.ndarray:
     return np.append(absent, True)[case.column.codes]
 
 
-def _case(table: Table, name: str, task: str) -> Case:
-    decimal = table.form.decimal or decimal_mark(samples(table, list(table.columns)))
+def _case(table: Table, name: str, task: str, decimal: str | None) -> Case:
     column = table.columns[name].compact()
     return Case(table, column, "number" if task == "numbers" else "", decimal, is_target=True)
 
 
-def _target_column(kept: Table, name: str, task: str) -> TargetColumn:
-    case = _case(kept, name, task)
+def _target_column(kept: Table, name: str, task: str, decimal: str | None) -> TargetColumn:
+    case = _case(kept, name, task, decimal)
     column = case.column
     if column.is_time:
         raise InputError("target", f"column {name!r} holds dates; expected classes or numbers")

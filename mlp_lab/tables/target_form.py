@@ -47,6 +47,7 @@ class TargetForm:
       separator: what separates labels.
       numeric: whether the classes are numbers, so that 1 and 1.0 are the same.
       numerals: how the numbers of each column are spelled.
+      among_numbers: whether words that mean missing only among numbers do so here.
     """
 
     kind: str
@@ -55,6 +56,7 @@ class TargetForm:
     separator: str = ""
     numeric: bool = False
     numerals: tuple[Numerals, ...] = ()
+    among_numbers: bool = False
 
     def encode(self, table: Table) -> Targets:
         """The targets of a table, also of one that was not trained on.
@@ -64,11 +66,10 @@ class TargetForm:
             is not a number; the message names the line.
         """
         columns = [table.column(name, "target").compact() for name in self.names]
-        among = self.kind == "numbers"
         gone = np.zeros(len(table), bool)
         absent = []
         for column in columns:
-            absent.append(missing_values(column, table.form.missing, among))
+            absent.append(missing_values(column, table.form.missing, self.among_numbers))
             gone |= np.append(absent[-1], True)[column.codes]
         if gone.all():
             raise InputError("target", f"{table.source}: no row has a target")
@@ -166,9 +167,8 @@ class TargetForm:
                 raise ValueError("a name comes twice")
             if data["kind"] == "labels" and len(data["separator"]) != 1:
                 raise ValueError("no separator")
-            return cls(
-                data["kind"], names, classes, data["separator"], bool(data["numeric"]), spelled
-            )
+            flags = bool(data["numeric"]), spelled, bool(data["among_numbers"])
+            return cls(data["kind"], names, classes, data["separator"], *flags)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
                 "", f"{source} is not a form of targets ({str(error)[:200]})"

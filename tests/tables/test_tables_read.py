@@ -17,10 +17,8 @@ from hypothesis import strategies as st
 from process import ROOT
 
 from mlp_lab.errors import InputError
-from mlp_lab.tables import Form, Schema, read
+from mlp_lab.tables import Form, Schema, read, reading, records
 from mlp_lab.tables import source as source_module
-
-read_module = sys.modules["mlp_lab.tables.read"]
 
 # Everything but zero bytes, which are refused, and halves of characters, which UTF-8 cannot hold.
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=8)
@@ -184,7 +182,7 @@ def test_a_table_with_one_wrong_byte(place, what, tmp_path_factory):
 
 
 def test_rows_of_many_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr(read_module, "_ROWS_PER_CHUNK", 7)
+    monkeypatch.setattr(reading, "_ROWS_PER_CHUNK", 7)
     rows = [["a", "b"], *([str(i), f"w{i % 5}"] for i in range(100))]
     path = tmp_path / "t.csv"
     with open(path, "w", newline="") as file:
@@ -194,8 +192,6 @@ def test_rows_of_many_chunks(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("block", [1, 2, 3, 7, 64])
 def test_records_over_blocks(tmp_path, monkeypatch, block):
-    from mlp_lab.tables import records
-
     monkeypatch.setattr(records, "_BLOCK", block)
     path = tmp_path / "t.csv"
     rows = [["a", "b"], ["1", 'x\r\ny, "z"'], ["2", ""], ["3", "\r"], ["4", '"']]
@@ -226,7 +222,7 @@ def test_a_pipe(tmp_path):
 
 
 def test_too_many_cells(tmp_path, monkeypatch):
-    monkeypatch.setattr(read_module, "MAX_CELLS", 20)
+    monkeypatch.setattr(reading, "MAX_CELLS", 20)
     path = tmp_path / "t.csv"
     path.write_text("a,b\n" + "1,2\n" * 10)
     assert len(read(path)) == 10

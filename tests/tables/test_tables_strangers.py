@@ -99,6 +99,11 @@ READ = {
         [C, N, N, N],
         [],
     ),
+    "wavelengths as names": (
+        table("name,400,405,410", W, numbers(), FLOATS, numbers(form="-{}")),
+        [C, N, N, N],
+        [],
+    ),
     "umlauts": (table("größe,wort", numbers(), [f"ä{w}" for w in W]), [N, C], ["UTF-8"]),
     "Windows-1252": (
         table("größe,wort", numbers(), [f"ä{w}" for w in W]).encode("cp1252"),
@@ -354,6 +359,10 @@ REFUSED = {
         table("a,b", [n if i < 24 else "not tested" for i, n in enumerate(numbers(60))], words(60)),
         "column 'a', line 26: 'not tested'",
     ),
+    "digits of another alphabet": (
+        table("a,b", [*numbers(29), "\uff11\uff12"], W),
+        "column 'a', line 31: '\uff11\uff12' is not a number",
+    ),
     "two units": (
         table("a,b", [f"{i} {'kg' if i % 3 else 'lb'}" for i in range(30)], W),
         "column 'a', line 2: '0 lb' is not a number.*units: 'lb'",
@@ -422,6 +431,13 @@ def test_what_helps(name, form, kinds, tmp_path):
     if name in ("no names",):
         content = "1.5,2\n2.5,4\n0.5,9\n"
     assert [plan.kind for plan in schema_of(tmp_path, content, form)[1].plans] == kinds
+
+
+def test_another_delimiter_than_that_of_the_file(tmp_path):
+    with pytest.raises(
+        InputError, match="line 1 has no semicolon but comma; give --delimiter=comma"
+    ):
+        schema_of(tmp_path, BAD, Form(delimiter="semicolon"))
 
 
 def test_decimals_are_read_as_the_user_says(tmp_path):

@@ -65,6 +65,15 @@ def test_numbers():
     assert y[:, 0].tolist() == [1000 * i + 100 + i for i in range(1, N + 1)]
 
 
+def test_classes_that_are_numbers_have_no_unknown():
+    found = table(y=[*repeat("1", "2", "3"), "unknown"])
+    target = find_target(found, "y")
+    assert target.left_out == 1
+    form = target.as_classes()
+    assert form.classes == ("1", "2", "3")
+    assert form.encode(found).left_out == 1
+
+
 def test_several_numbers():
     target = find_target(table(a=[i / 2 for i in range(N)], b=repeat(1, 2, None, 3)), ["a", "b"])
     assert target.left_out == 10

@@ -57,6 +57,8 @@ def _from_text(path: Path, form: Form, option: str) -> Table:
     if not data.strip():
         raise DataFault(path, "is empty")
     style = dialect.recognize(data, form)
+    if form.delimiter and not said:
+        _check_delimiter(path, data, form)
     words = spelled(style.delimiter, DELIMITERS)
     if style.delimiter == " ":
         data = records.normalized(data, style.quote)
@@ -85,6 +87,15 @@ def _from_text(path: Path, form: Form, option: str) -> Table:
     columns = _columns(pandas, path, data, style, found, start, names)
     places = found.lines[start:][rows]
     return Table(columns, len(rows), str(path), places, True, option, lines, form)
+
+
+def _check_delimiter(path: Path, data: bytes, form: Form) -> None:
+    """Refuses a delimiter that the user gives, if only another one is in the first line."""
+    other = dialect.recognize(data, dataclasses.replace(form, delimiter=None)).delimiter
+    line = data.lstrip().splitlines()[0].decode("utf-8", "replace")
+    if str(form.delimiter) not in line and other in line:
+        given, better = spelled(str(form.delimiter), DELIMITERS), spelled(other, DELIMITERS)
+        raise DataFault(path, f"line 1 has no {given} but {better}; give --delimiter={better}")
 
 
 def _too_many(cells: int) -> str:
