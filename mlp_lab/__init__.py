@@ -24,6 +24,7 @@ _SUBMODULES = (
     "pictures",
     "probes",
     "schedules",
+    "tables",
     "testing",
     "training",
     "writers",

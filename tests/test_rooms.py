@@ -15,6 +15,7 @@ ROOMS = [
     ["errors"],
     ["display", "folders", "precision_recall", "quiet", "regular", "standard_streams"],
     ["data", "writers", "checkpoints"],
+    ["tables"],
     ["activations", "initializers", "losses", "optimizers", "learning_rates", "options"],
     ["layers", "metrics", "engine"],
     ["models"],
