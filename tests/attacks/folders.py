@@ -178,19 +178,19 @@ wins = []
 for number in range(rounds):
     if mode == "new" and number:
         os.rename(f"{sys.argv[1]}/run", f"{sys.argv[1]}/old-{number}")
-    go, ready = time.time() + 0.02, []
-    children = []
+    go, children = time.time() + 0.02, []
+    ended, end = os.pipe()
     for _ in range(4):
         read, write = os.pipe()
         pid = os.fork()
         if not pid:
-            os.close(read)
+            os.close(end)
             time.sleep(max(go - time.time(), 0))
             try:
                 folder = RunFolder(config)
                 folder.create()
                 os.write(write, b"1")
-                time.sleep(0.05)
+                os.read(ended, 1)  # holds it until all have tried
             except InputError:
                 os.write(write, b"0")
             except BaseException as error:
@@ -199,6 +199,8 @@ for number in range(rounds):
         os.close(write)
         children.append((pid, read))
     said = [os.read(read, 1000) for _, read in children]
+    os.close(end)
+    os.close(ended)
     for pid, read in children:
         os.waitpid(pid, 0)
         os.close(read)
@@ -252,8 +254,7 @@ def killed_while_overwriting(home):
     folder = killed(home)
     for name in ("train", "validation", "checkpoints"):
         shutil.rmtree(folder / name)
-        done = run(home, "run")
-        one_line(done, 2, "already exists" if name != "checkpoints" else "")
+        one_line(run(home, "run"), 2, "--overwrite")
     (folder / "flags.txt").unlink()
     done = run(home, "run", "--overwrite")
     assert done.returncode == 0, done.stderr
