@@ -11,6 +11,10 @@ settings.register_profile("lab", derandomize=True, deadline=None)
 settings.load_profile("lab")
 
 
+# Tracing makes very many objects, most of which stay until the model goes.
+gc.set_threshold(20_000, 20, 20)
+
+
 def _collect():
     """Frees what nobody holds; later collections do not look through what is left."""
     gc.collect()
