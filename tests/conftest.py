@@ -11,10 +11,27 @@ settings.register_profile("lab", derandomize=True, deadline=None)
 settings.load_profile("lab")
 
 
-def pytest_collection_finish(session):
-    # What has been imported stays; a collection does not have to look through it.
+# Tracing makes very many objects, most of which stay until the model goes.
+gc.set_threshold(20_000, 20, 20)
+
+
+def _collect():
+    """Frees what nobody holds; later collections do not look through what is left."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_collection_finish(session):
+    _collect()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol():
+    # TensorFlow keeps graphs forever. A collection that goes through those of a thousand tests
+    # can take half a minute where cold memory is paged out.
+    result = yield
+    _collect()
+    return result
 
 
 def pytest_configure(config):

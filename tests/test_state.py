@@ -311,7 +311,13 @@ def test_all_of_a_models_state_is_resumed(model, tmp_path, undisturbed):
 @pytest.mark.parametrize(
     ("data", "kill"),
     [
-        *((name, 8) for name in DATA if name not in ("arrays", "steps of arrays")),
+        *(
+            (name, 8)
+            for name in DATA
+            if name not in ("arrays", "steps of arrays", "frame in order", "array and series")
+        ),
+        slow("frame in order", 8),
+        slow("array and series", 8),
         ("steps of arrays", 5),
         ("generator", 2 * STEPS + 1),
         slow("steps of arrays", 3),

@@ -1,11 +1,13 @@
 """What Keras and TensorFlow do that the lab works around; these fail when they change."""
 
+import gc
 import subprocess
 import sys
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from process import environment
 
 import mlp_lab
@@ -156,3 +158,58 @@ def test_keras_fit_tells_its_data_set_before_callbacks_start():
     ]
     assert type(data.data_adapter).__name__ == "GeneratorDataAdapter"
     assert (data.steps_per_epoch, data.num_batches) == (3, 3)
+
+
+def kept_graphs(make):
+    """How many graphs stay in memory after a fit of a model that `make` gives, and its end."""
+
+    def fit():
+        model = make()
+        x, y = np.ones((8, 3), np.float32), np.ones((8, 1), np.float32)
+        model.fit(x, y, batch_size=4, verbose=0)
+
+    def graphs():
+        gc.collect()
+        return sum(isinstance(each, tf.Graph) for each in gc.get_objects())
+
+    fit()  # what is made once stays
+    before = graphs()
+    fit()
+    return graphs() - before
+
+
+class TwoOptimizers(mlp_lab.GlassBox, keras.Sequential):
+    """Every other weight has an optimizer of its own."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.second = keras.optimizers.Adam()
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            loss = self.compute_loss(x, y, self(x, training=True))
+        weights = self.trainable_weights
+        gradients = tape.gradient(loss, weights)
+        self.optimizer.apply(gradients[::2], weights[::2])
+        self.second.apply(gradients[1::2], weights[1::2])
+        return {"loss": loss}
+
+
+class Net(mlp_lab.GlassBox, keras.Sequential):
+    pass
+
+
+@pytest.mark.parametrize("kind", [keras.Sequential, Net, TwoOptimizers])
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+def test_tensorflow_keeps_the_graph_of_gradients_summed_over_one_replica(kind, policy):
+    def make():
+        model = kind([keras.layers.Dense(2), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.Adam(), "mse")
+        return model
+
+    keras.config.set_dtype_policy(policy)
+    if kind is keras.Sequential:
+        assert kept_graphs(make) > 0, "Keras or TensorFlow mended it: `unreduced` can go"
+    else:
+        assert kept_graphs(make) == 0

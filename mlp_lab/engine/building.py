@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mlp_lab.engine.keras_hooks import forward
+from mlp_lab.engine.keras_hooks import forward, unreduced
 from mlp_lab.engine.tensors import compiled, spec_of
 
 
@@ -32,4 +32,5 @@ def build(model: keras.Model, step: str, batch: Any) -> None:
             x = keras.utils.unpack_x_y_sample_weight(spec)[0]
             compiled(lambda x: forward(model, x, training=False)).get_concrete_function(x)
         elif not model.run_eagerly:
+            stack.enter_context(unreduced(model))
             compiled(getattr(model, step)).get_concrete_function(spec)

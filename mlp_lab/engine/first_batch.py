@@ -9,7 +9,7 @@ from mlp_lab.checkpoints.held import held
 from mlp_lab.data.fingerprint import fingerprint, leaves_known
 from mlp_lab.engine.building import build
 from mlp_lab.engine.inputs import listed
-from mlp_lab.engine.keras_hooks import batches_of, optimizers_of
+from mlp_lab.engine.keras_hooks import batches_of, optimizers_of, unreduced
 from mlp_lab.engine.tensors import spec_of
 
 # What a type checker takes the mix-in's later base to be.
@@ -108,7 +108,7 @@ class FirstBatch(_Mixin):
         Not in a `tf.function`: if the code fails, the variables made so far would stay without a
         value.
         """
-        with tf.__internal__.FuncGraph("first_batch").as_default():
+        with tf.__internal__.FuncGraph("first_batch").as_default(), unreduced(self):
             self.train_step(tf.nest.map_structure(_placeholder, spec))
 
     def make_missing_variables(self) -> None:

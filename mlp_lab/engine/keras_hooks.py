@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 _DIFFER = (
     keras.layers.AlphaDropout,
@@ -106,6 +107,25 @@ def optimizers_of(model: keras.Model) -> list[keras.optimizers.Optimizer]:
     """The model's optimizers: that of `compile`, and those in attributes, as of a GAN."""
     optimizers = (p for p in parts_of([*vars(model).values()]) if isinstance(p, keras.Optimizer))
     return list({id(optimizer): optimizer for optimizer in optimizers}.values())
+
+
+@contextlib.contextmanager
+def unreduced(model: keras.Model) -> Iterator[None]:
+    """While it is open, optimizers take gradients as they are, unless a strategy is in use.
+
+    Keras has TensorFlow sum them over all replicas, also if there is only one. This changes no
+    value, but TensorFlow then keeps the graph of the step until the process ends.
+    """
+    found = [] if tf.distribute.has_strategy() else optimizers_of(model)
+    found += [o.inner_optimizer for o in found if hasattr(o, "inner_optimizer")]
+    reducing = [o for o in found if hasattr(o, "_all_reduce_sum_gradients")]
+    for optimizer in reducing:
+        vars(optimizer)["_all_reduce_sum_gradients"] = list  # of pairs: gradient, variable
+    try:
+        yield
+    finally:
+        for optimizer in reducing:
+            vars(optimizer).pop("_all_reduce_sum_gradients", None)
 
 
 def parts_of(value: Any) -> Iterator[Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 
 from mlp_lab.engine.capture import Capture
-from mlp_lab.engine.keras_hooks import output_losses_of_batches
+from mlp_lab.engine.keras_hooks import output_losses_of_batches, unreduced
 from mlp_lab.engine.replicas import in_strategy
 from mlp_lab.engine.tensors import compiled, part_of, rows_from, with_absent
 
@@ -73,8 +73,10 @@ class Program:
     def _one_step(self, data):
         data = with_absent(data)
         with contextlib.ExitStack() as stack:
-            if self._pieces and not self._model.run_eagerly:
-                stack.enter_context(output_losses_of_batches(self._model))
+            if not self._model.run_eagerly:
+                stack.enter_context(unreduced(self._model))
+                if self._pieces:
+                    stack.enter_context(output_losses_of_batches(self._model))
             if not self._capturing:
                 return self._step(data), {}
             capture = stack.enter_context(Capture(self._model))
