@@ -67,6 +67,7 @@ def own_classes(module):
         name: value
         for name, value in vars(module).items()
         if inspect.isclass(value)
+        and not issubclass(value, Exception)
         and not name.startswith("_")
         and value.__module__.startswith(module.__name__)
     }

@@ -610,10 +610,12 @@ def test_checkpoints_and_findings_on_another_file_system(tmp_path, monkeypatch):
 
 def test_events_on_another_file_system_are_cut_back(tmp_path):
     folder = f"ram://{tmp_path.name}"
-    events = f"{folder}/train/events.out.tfevents.1"
+    events = f"{folder}/train/events.out.tfevents.1.mine"
     tf.io.gfile.makedirs(f"{folder}/train")
 
     class Writes(keras.callbacks.Callback):
+        owner = "mine"
+
         def on_train_batch_end(self, batch, logs=None):
             with tf.io.gfile.GFile(events, "ab") as file:
                 file.write(b"x")

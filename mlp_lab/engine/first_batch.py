@@ -70,7 +70,9 @@ class FirstBatch(_Mixin):
     def _tell(self, told, spec, piece_batch):
         self.__dict__["_first_spec"] = spec
         self._make_variables(spec, piece_batch)
-        preparing, callbacks, self.__dict__["_given_data"] = told
+        preparing, callbacks, given = told
+        # A function, which is not part of the model's state as the data themselves would be.
+        self.__dict__["_given_data"] = lambda: tf.nest.flatten(given)
         try:
             for callback in preparing:
                 callback.before_fit(self, callbacks)
@@ -83,7 +85,7 @@ class FirstBatch(_Mixin):
         None if they are not arrays, which are the only data that can be read without using them
         up.
         """
-        parts = tf.nest.flatten(self.__dict__["_given_data"])
+        parts = self.__dict__["_given_data"]()
         return fingerprint(*parts) if leaves_known(parts) else None
 
     def _make_variables(self, spec, piece_batch):
