@@ -4,6 +4,7 @@ import json
 import time
 
 import events
+import killing_models  # noqa: F401, so that its class can be loaded
 import numpy as np
 from process import ROOT, environment, popen
 
@@ -14,6 +15,7 @@ FLAGS = [
     "--checkpoint_every=20", "--nojit_compile", "--hidden_units=32,16", "--pictures_every=2",
     "--verbose=line", "--precision=float32",
 ]  # fmt: skip
+TWO_OPTIMIZERS = "--model=tests.killing_models:TwoOptimizers"
 # These tell of time.
 TIMED = {"steps_per_second", "observing/share"}
 
@@ -72,30 +74,33 @@ def later(seconds):
     return lambda folder: time.monotonic() >= end
 
 
-def kill_and_resume(home, name, moment):
+def kill_and_resume(home, name, moment, *flags):
     """Kills a run, then does what it says until it is finished.
 
     Args:
+      home: a folder for all runs.
+      name: of the run.
       moment: given the run's folder, whether to kill now; asked until it says so.
+      flags: further flags of the run.
 
     Returns:
       How far the run had come, by what the kill left of it.
     """
     folder = home / "logs" / name
-    process = start(home, name)
+    process = start(home, name, *flags)
     while process.poll() is None and not moment(folder):
         time.sleep(0.0002)
     process.kill()
     process.communicate()
     found = place(folder)
     if not folder.exists():
-        end(start(home, name))
+        end(start(home, name, *flags))
         return found
-    _, err = end(start(home, name), 2)
+    _, err = end(start(home, name, *flags), 2)
     if "--resume" in err:
-        end(start(home, name, "--resume"))
+        end(start(home, name, *flags, "--resume"))
     elif found != ENDED:
-        end(start(home, name, "--overwrite"))
+        end(start(home, name, *flags, "--overwrite"))
     return found
 
 

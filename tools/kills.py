@@ -31,7 +31,15 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 from environment import versions  # noqa: E402
-from killing import assert_same, end, kill_and_resume, later, outcome, start  # noqa: E402
+from killing import (  # noqa: E402
+    TWO_OPTIMIZERS,
+    assert_same,
+    end,
+    kill_and_resume,
+    later,
+    outcome,
+    start,
+)
 from killing_workers import end_workers, kill_workers_and_resume, start_workers  # noqa: E402
 
 
@@ -74,14 +82,20 @@ def main() -> int:
     parser.add_argument(
         "--workers", type=int, default=1, choices=[1, 2], help="workers of each run (default: 1)"
     )
+    parser.add_argument(
+        "--optimizers", type=int, default=1, choices=[1, 2], help="of the model (default: 1)"
+    )
     options = parser.parse_args()
+    if options.workers + options.optimizers > 3:
+        parser.error("two workers train the model with one optimizer")
+    flags = [TWO_OPTIMIZERS] if options.optimizers == 2 else []
     found: collections.Counter[str] = collections.Counter()
     wrong = []
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         began = time.monotonic()
         if options.workers == 1:
-            end(start(home, "undisturbed"))
+            end(start(home, "undisturbed", *flags))
         else:
             end_workers(start_workers(home, "undisturbed"))
         # Runs in parallel take longer; the moments cover them up to their end.
@@ -92,7 +106,7 @@ def main() -> int:
             chosen = random.Random(f"{options.seed} {number}")
             moment = aimed(chosen, seconds)
             if options.workers == 1:
-                place = kill_and_resume(home, f"kill-{number}", moment)
+                place = kill_and_resume(home, f"kill-{number}", moment, *flags)
             else:
                 victims = chosen.choice([(0,), (1,), (0, 1)])
                 place = kill_workers_and_resume(home, f"kill-{number}", moment, victims)
