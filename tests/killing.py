@@ -44,8 +44,10 @@ def outcome(home, name):
     record = json.loads((folder / "run.json").read_text())
     assert record["status"] == "finished"
     model = mlp_lab.load_model(folder / "model.keras")
-    # Keras draws anew the seeds of a loaded model's dropout.
-    variables = [*model.weights, *model.optimizer.variables]
+    # Keras does not compile a loaded model that has a `compile` of its own, and draws anew the
+    # seeds of dropout.
+    optimizer = getattr(model, "optimizer", None)
+    variables = [*model.weights, *(optimizer.variables if optimizer else ())]
     weights = [np.array(v) for v in variables if "seed" not in v.path]
     curves = {
         (part, tag): {step: np.asarray(value) for step, value in curve.items()}
