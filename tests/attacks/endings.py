@@ -41,7 +41,9 @@ def begun(home, *flags, **options):
 def signaled(home, number):
     """Sends a signal to a run, which saves, says how to go on, and can be resumed."""
     process, folder = begun(home)
+    process.send_signal(signal.SIGSTOP)  # so that it does not end before
     process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
     _, err = process.communicate(timeout=120)
     assert process.returncode == 128 + number, err
     assert err.splitlines()[-1].endswith(f"--flagfile={folder}/flags.txt --name=run --resume")
@@ -93,6 +95,9 @@ def signal_at_the_start(home):
 def two_signals(home):
     """A second signal of the same kind ends a run at once, and the run can be resumed."""
     process, _ = begun(home)
+    process.send_signal(signal.SIGSTOP)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGCONT)
     for _ in range(50):
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
