@@ -27,7 +27,7 @@ HELD, BROKE, UNAVAILABLE = "held", "broke", "not possible here"
 
 def attempt(attack: Attack) -> tuple[str, str]:
     """Does an attack once: how it ended, and why if it did not hold."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         try:
             attack.run(Path(folder))
         except Unavailable as reason:

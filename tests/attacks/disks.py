@@ -1,10 +1,17 @@
 """Disks that are full, small or without room for names, at every moment of a run."""
 
 import contextlib
+import importlib.util
 import shutil
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
-from attacks.attack import attack
+from process import environment, python
+
+from attacks.attack import Unavailable, attack
 from attacks.runs import (
     ends_alike,
     kill_after_checkpoint,
@@ -15,6 +22,7 @@ from attacks.runs import (
     run,
     start,
     status,
+    system,
     until,
     write_data,
 )
@@ -98,6 +106,98 @@ def every_level(home):
             else:
                 assert status(folder) == "finished"
     assert seen == {0, 1}
+
+
+@contextlib.contextmanager
+def slow(home):
+    """A folder on a file system with the delays of a network."""
+    (home / "behind").mkdir()
+    at = home / "slow"
+    at.mkdir()
+    if importlib.util.find_spec("mfusepy") is None:
+        raise Unavailable("a file system of one's own needs the package mfusepy")
+    script = Path(__file__).with_name("slow_disk.py")
+    command = [sys.executable, str(script), str(home / "behind"), str(at)]
+    with open(home / "slow.log", "w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        for _ in range(1200):
+            if at.is_mount() or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        if not at.is_mount():
+            raise Unavailable(f"it cannot be mounted: {(home / 'slow.log').read_text()[-300:]}")
+        yield at
+    finally:
+        system("umount", "--lazy", str(at))
+        process.kill()
+        process.wait()
+
+
+@attack
+def file_system_with_delays(home):
+    """On a file system with the delays of a network, a killed run ends with the same bits."""
+    with slow(home) as disk:
+        write_data(disk)
+        kill_after_checkpoint(disk, "run")
+        one_line(run(disk, "run"), 2, "--resume")
+        resumes(disk)
+        ends_alike(disk)
+
+
+@attack
+def one_process_on_a_slow_file_system(home):
+    """On such a file system, too, a second process is kept out of a run's folder."""
+    with slow(home) as disk:
+        write_data(disk)
+        folder = disk / "logs" / "run"
+        process = start(disk, "run")
+        until(lambda: latest_step(folder) >= 5, process)
+        one_line(run(disk, "run", "--overwrite"), 2, "is being trained by process")
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+        ends_alike(disk)
+
+
+REMOTE = """\
+import sys
+import keras, numpy as np, tensorflow as tf
+import mlp_lab
+from mlp_lab.callbacks import Checkpoints, TensorBoard
+
+x = np.random.default_rng(0).normal(size=(320, 4)).astype("float32")
+y = np.arange(320) % 3
+
+class Stop(keras.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if self.model.optimizer.iterations == 15:
+            raise KeyboardInterrupt
+
+def train(folder, *more):
+    keras.utils.set_random_seed(0)
+    model = mlp_lab.MLP((8,), 3, dropout=0.2)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    looks = TensorBoard(f"{folder}/logs", histogram_every=3)
+    saving = Checkpoints(f"{folder}/checkpoints", every=4, events=f"{folder}/logs")
+    model.fit(x, y, batch_size=32, epochs=3, verbose=0, callbacks=[looks, saving, *more])
+    return [w.numpy() for w in model.weights if "seed" not in w.path]
+
+try:
+    train("ram://killed", Stop())
+except KeyboardInterrupt:
+    pass
+for a, b in zip(train("ram://killed"), train("ram://whole"), strict=True):
+    np.testing.assert_array_equal(a, b)
+assert tf.io.gfile.listdir("ram://killed/logs/train")
+"""
+
+
+@attack
+def file_system_of_tensorflow(home):
+    """On a file system that only TensorFlow knows, a stopped fit ends with the same bits."""
+    (home / "remote.py").write_text(REMOTE)
+    done = python(str(home / "remote.py"), cwd=home, env=environment(home))
+    assert done.returncode == 0, done.stderr
 
 
 @attack
