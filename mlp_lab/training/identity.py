@@ -29,12 +29,13 @@ def identity(setup: Setup, run: str) -> dict[str, str]:
 
 
 def checksums(dataset: Dataset) -> dict[str, str]:
-    """The SHA-256 of each array, by the name that a message has for it; see `fingerprint`."""
-    known = dataset.origin.sha256
-    return {
-        f"the SHA-256 of {name}": known.get(name) or fingerprint(getattr(dataset, name))
-        for name in _ARRAYS
-    }
+    """Each array's shape and SHA-256, by the name that a message has for it; see `fingerprint`."""
+    known, found = dataset.origin.sha256, {}
+    for name in _ARRAYS:
+        array = getattr(dataset, name)
+        found[f"the shape of {name}"] = str(tuple(array.shape))
+        found[f"the SHA-256 of {name}"] = known.get(name) or fingerprint(array)
+    return found
 
 
 def sources(config: Config) -> dict[str, str]:

@@ -366,7 +366,12 @@ def other_labels(home):
 
     flags = [data_folder(home, "a")], [data_folder(home, "b", change)]
     common = "--data_source=auto"
-    both(home, [*flags[0], common], [*flags[1], common], "--data_dir: worker 1 has y_train")
+    both(
+        home,
+        [*flags[0], common],
+        [*flags[1], common],
+        "--data_dir: worker 1 has the SHA-256 of y_train",
+    )
 
 
 @attack
@@ -378,7 +383,13 @@ def fewer_rows(home):
 
     flags = [data_folder(home, "a")], [data_folder(home, "b", change)]
     common = "--data_source=auto"
-    both(home, [*flags[0], common], [*flags[1], common], "x_train (599, 28, 28)", "(600, 28, 28)")
+    both(
+        home,
+        [*flags[0], common],
+        [*flags[1], common],
+        "the shape of x_train (599, 28, 28)",
+        "(600, 28, 28)",
+    )
 
 
 @attack
@@ -392,7 +403,12 @@ def other_streamed_rows(home):
 
     flags = [data_folder(home, "a", grown)], [data_folder(home, "b", lambda a: grown(a, 9))]
     common = ["--data_source=auto", "--data_memory_mb=2"]
-    both(home, [*flags[0], *common], [*flags[1], *common], "--data_dir: worker 1 has y_train")
+    both(
+        home,
+        [*flags[0], *common],
+        [*flags[1], *common],
+        "--data_dir: worker 1 has the SHA-256 of y_train",
+    )
 
 
 @attack
@@ -450,7 +466,7 @@ def another_model_of_the_same_name(home):
             popen(script, *flags, "--model=mine:Net", f"--log_dir={home}/logs", env=env, cwd=folder)
         )
     for process in running:
-        line(process, 2, "--model: worker 1 has mine:Net source with sha256")
+        line(process, 2, "--model: worker 1 has the SHA-256 of the module mine")
 
 
 @attack
