@@ -52,7 +52,7 @@ def signaled(home, number):
     ends_alike(home)
 
 
-@attack(quick=True)
+@attack
 def hangup(home):
     """A closed terminal (SIGHUP) ends a run as Ctrl-C does: saved, recorded, resumable."""
     signaled(home, signal.SIGHUP)
