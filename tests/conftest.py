@@ -5,6 +5,7 @@ import gc
 import keras
 import pytest
 from hypothesis import settings
+from process import hear_signals
 
 # The same examples on every machine and in every run: a failure can be repeated.
 settings.register_profile("lab", derandomize=True, deadline=None)
@@ -35,6 +36,7 @@ def pytest_runtest_protocol():
 
 
 def pytest_configure(config):
+    hear_signals()
     # Keras 3.15 reads its variables through an `__array__` that NumPy 2 finds old.
     config.addinivalue_line(
         "filterwarnings",

@@ -40,7 +40,7 @@ def threads() -> list[str]:
 
 def serve(connection: socket.socket) -> dict | None:
     """Forks a child for each message. Returns its message in the child, None at the end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:
         content, files, _, _ = socket.recv_fds(connection, LARGEST, 3)
         if not content:
@@ -57,9 +57,7 @@ def serve(connection: socket.socket) -> dict | None:
                 os.dup2(file, number)
             for file in (*files, answer, said, connection.detach()):
                 os.close(file)
-            # Also where the tests themselves run in the background or under nohup.
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            signal.signal(signal.SIGHUP, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, interrupt)
             return json.loads(content)
         os.waitpid(between, 0)
         for file in (*files, said):

@@ -1,6 +1,7 @@
 """Running the lab as its users do: as a process."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,17 @@ from pathlib import Path
 from forking import Forked, can_fork
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def hear_signals() -> None:
+    """Undoes what a shell does to processes in the background, and nohup: to ignore signals.
+
+    Children ignore what their parent ignores, and tests send them signals.
+    """
+    for number, usual in ((signal.SIGINT, signal.default_int_handler),
+                          (signal.SIGHUP, signal.SIG_DFL)):  # fmt: skip
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -21,6 +21,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 from attacks import Attack, Unavailable, all_attacks  # noqa: E402
 from environment import versions  # noqa: E402
+from process import hear_signals  # noqa: E402
 
 HELD, BROKE, UNAVAILABLE = "held", "broke", "not possible here"
 
@@ -39,6 +40,7 @@ def attempt(attack: Attack) -> tuple[str, str]:
 
 def main() -> int:
     """Attacks, and prints; returns status 1 if something broke."""
+    hear_signals()
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--times", type=int, default=1, help="times in a row (default: 1)")
     parser.add_argument("--only", default="*", help="names with * and ?, separated by commas")

@@ -41,6 +41,7 @@ from killing import (  # noqa: E402
     start,
 )
 from killing_workers import end_workers, kill_workers_and_resume, start_workers  # noqa: E402
+from process import hear_signals  # noqa: E402
 
 
 def aimed(chosen: random.Random, seconds: float) -> Callable[[Path], bool]:
@@ -75,6 +76,7 @@ def _being_written(number: int) -> Callable[[Path], bool]:
 
 def main() -> int:
     """Kills, compares and prints; returns status 1 if a run ended differently."""
+    hear_signals()
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--kills", type=int, default=200, help="runs to kill (default: 200)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the moments (default: 0)")
