@@ -47,8 +47,9 @@ class Pictures(FreshCopies):
         `TensorBoard`, local or of another file system such as `gs://bucket/run`; or the open
         `Writer` of that folder.
       images: [n, height, width] or [n, d], as the model takes them.
-      labels: true classes: whole numbers [n] or [n, 1], one-hot rows, or names.
-      class_names: one per class; None uses their numbers.
+      labels: true classes: whole numbers [n] or [n, 1], one-hot rows, or names. For pictures of
+        numbers the targets, [n] or [n, targets].
+      class_names: one per class, or per target of numbers; None uses their numbers.
       pictures: what to draw; None for all of `mlp_lab.pictures.standard()`.
       freq: epochs from one drawing to the next; the last epoch is always drawn.
       output: number or name of the output with the classes, of a model with several. It has a
@@ -93,6 +94,8 @@ class Pictures(FreshCopies):
             self._labels = class_numbers(self._given, self._class_names or None)
             if class_names is None:
                 self._class_names = tuple(map(str, range(int(self._labels.max()) + 1)))
+        elif class_names is None and any(picture.of_numbers for picture in self._pictures):
+            self._class_names = tuple(map(str, range(self._given[:1].size)))
         self._freq = freq
         self._output, self._from_logits = output, from_logits
         self._reset()
@@ -163,18 +166,20 @@ class Pictures(FreshCopies):
         due = [picture for picture in self._pictures if picture.when in whens]
         if not due or not self._draws():
             return
-        views = {False: self._view(self._given, np.zeros((len(self._images), 0), "float32"), False)}
+        views = {"": self._view(self._given, np.zeros((len(self._images), 0), "float32"), False)}
+        if any(picture.of_numbers for picture in due):
+            views["numbers"] = self._view(*self._numbers(), False)
         if any(picture.of_classes for picture in due):
             try:
-                views[True] = self._view(self._labels, *self._outputs())
+                views["classes"] = self._view(self._labels, *self._outputs())
             except ValueError as error:
                 if not self._began:
                     raise
                 # Training does not end for it, where the outputs were those of classes before.
                 warnings.warn(f"pictures are not drawn: {error}", stacklevel=2)
         for picture in due:
-            if picture.of_classes in views:
-                picture.draw(views[picture.of_classes])
+            if _needs(picture) in views:
+                picture.draw(views[_needs(picture)])
         self.writer.flush()
 
     def _view(self, labels, outputs, logits) -> View:
@@ -197,6 +202,23 @@ class Pictures(FreshCopies):
         Raises:
           ValueError: they are not those of classes.
         """
+        found, logits = self._raw_outputs(count)
+        classes, features = len(self._class_names), self._images.shape[1:]
+        return class_outputs(found, self._labels, classes, logits, features), logits
+
+    def _numbers(self) -> tuple[np.ndarray, np.ndarray]:
+        """Targets and outputs, a column for each target."""
+        targets = self._given.astype(np.float64).reshape(len(self._given), -1)
+        outputs = self._raw_outputs()[0].reshape(len(targets), -1)
+        if outputs.shape != targets.shape:
+            raise ValueError(
+                f"outputs: expected one for each target, {list(targets.shape)}, got "
+                f"{list(outputs.shape)}; choose pictures that need no numbers"
+            )
+        return targets, outputs
+
+    def _raw_outputs(self, count: int | None = None) -> tuple[np.ndarray, bool]:
+        """The outputs for some of the images as they are, and whether they are logits."""
         if self._forward is None:
             self._forward = functools.partial(forward, self.model, training=False)
             if not getattr(self.model, "run_eagerly", False):
@@ -211,10 +233,12 @@ class Pictures(FreshCopies):
                 name = output_names(self.model, outputs)[number]
                 logits = says_logits(getattr(self.model, "loss", None), name, number)
             parts.append(_array("outputs", keras.ops.cast(part, "float32")))
-        found = np.concatenate(parts)
-        classes = len(self._class_names)
-        features = images.shape[1:]
-        return class_outputs(found, self._labels, classes, bool(logits), features), bool(logits)
+        return np.concatenate(parts), bool(logits)
+
+
+def _needs(picture: Picture) -> str:
+    """Which view a picture is drawn from."""
+    return "classes" if picture.of_classes else "numbers" if picture.of_numbers else ""
 
 
 def _array(name: str, value: Any) -> np.ndarray:

@@ -8,11 +8,14 @@ from mlp_lab.options.inside import InsideOptions
 from mlp_lab.options.model import ModelOptions
 from mlp_lab.options.run import RunOptions
 from mlp_lab.options.training import TrainingOptions
+from mlp_lab.options.user_data import UserDataOptions
 
 
 # Python collects fields from the last base to the first: data come first.
 @dataclasses.dataclass(frozen=True)
-class Config(RunOptions, InsideOptions, TrainingOptions, ModelOptions, DataOptions):
+class Config(
+    RunOptions, InsideOptions, TrainingOptions, ModelOptions, UserDataOptions, DataOptions
+):
     """What a run depends on; see each field's help, also shown by `--help`.
 
     Each option is defined once, in its group. Flags are made from the fields, so
@@ -25,6 +28,8 @@ class Config(RunOptions, InsideOptions, TrainingOptions, ModelOptions, DataOptio
     def check_together(self) -> None:
         """Refuses options of different groups that exclude each other."""
         super().check_together()
+        if self.data is not None:
+            self._check_own_data()
         if self.deterministic and self.histogram_every == "auto":
             raise InputError(
                 "deterministic",
@@ -43,3 +48,12 @@ class Config(RunOptions, InsideOptions, TrainingOptions, ModelOptions, DataOptio
                 "auto goes by the clock, but all workers must look at the same steps; give a "
                 "number of steps",
             )
+
+    def _check_own_data(self) -> None:
+        """Refuses options of published data sets beside --data."""
+        for field in dataclasses.fields(DataOptions):
+            own = field.name in ("data_memory_mb", "validation_split")
+            if not own and getattr(self, field.name) != field.default:
+                raise InputError(
+                    field.name, "excludes --data: it is about published data sets; choose one"
+                )

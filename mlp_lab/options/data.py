@@ -44,11 +44,11 @@ class DataOptions(Options):
         whole(1),
         "N",
     )
-    validation_split: float = option(
-        0.0,
-        "share of the training samples, the last of the file, that is held out of training and "
-        "tested after every epoch in place of the test set, which is then not read: for choosing "
-        "among settings",
+    validation_split: float | None = option(
+        None,
+        "share of the training samples that is held out of training and tested after every epoch, "
+        "for choosing among settings; the test set is then read once, at the end. Of --dataset "
+        "the last samples, of --data those that a hash chooses (default: 0, and 0.2 for --data)",
         number("a share in [0, 1)", lambda x: 0 <= x < 1),
         "SHARE",
     )

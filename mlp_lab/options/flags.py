@@ -155,6 +155,7 @@ _READERS: dict[Any, Callable[[str], Any]] = {
     bool | None: _read_boolean,
     tuple[int, ...] | None: _read_units,
     tuple[str, ...]: _read_parts,
+    tuple[str, ...] | None: _read_parts,
 }
 
 

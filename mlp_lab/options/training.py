@@ -15,9 +15,12 @@ class TrainingOptions(Options):
 
     title: ClassVar[str] = "Training"
 
-    loss: str = option(
-        "categorical_crossentropy",
-        "loss to minimize: " + ", ".join(REGISTERED["loss"]) + " or module:Class",
+    loss: str | None = option(
+        None,
+        "loss to minimize: "
+        + ", ".join(REGISTERED["loss"])
+        + " or module:Class (default: that of the task; of published data sets "
+        "categorical_crossentropy)",
         part,
         "NAME",
     )
@@ -32,11 +35,19 @@ class TrainingOptions(Options):
         "form of the labels: one_hot, integer, or auto, the form that the loss states",
         choice(("auto", "one_hot", "integer")),
     )
-    metrics: tuple[str, ...] = option(
-        ("accuracy", "mean_squared_error"),
+    label_smoothing: float | None = option(
+        None,
+        "share of each label that is spread over all classes, in [0, 1); for losses that take it "
+        "(default: the loss's own, 0)",
+        number("a share in [0, 1)", lambda x: 0 <= x < 1),
+        "SHARE",
+    )
+    metrics: tuple[str, ...] | None = option(
+        None,
         "measured beside the loss, separated by commas: "
         + ", ".join(REGISTERED["metrics"])
-        + " or module:Class",
+        + " or module:Class (default: those of the task; of published data sets "
+        "accuracy,mean_squared_error)",
         parts,
         "NAME,...",
     )

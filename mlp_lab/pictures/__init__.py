@@ -6,6 +6,7 @@ from mlp_lab.pictures.first_images import FirstImages
 from mlp_lab.pictures.graph import Graph
 from mlp_lab.pictures.kernels import Kernels
 from mlp_lab.pictures.mistakes import Mistakes
+from mlp_lab.pictures.numbers import PredictedAgainstTrue, Residuals
 from mlp_lab.pictures.pr_curves import PRCurves
 from mlp_lab.pictures.projector import Projector
 
@@ -17,14 +18,27 @@ __all__ = [
     "Mistakes",
     "PRCurves",
     "Picture",
+    "PredictedAgainstTrue",
     "Projector",
+    "Residuals",
     "View",
     "standard",
 ]
 
 
-def standard() -> list[Picture]:
-    """The pictures that a run draws by default."""
+def standard(task: str = "classes", images: bool = True) -> list[Picture]:
+    """The pictures that a run draws by default.
+
+    Args:
+      task: what is learned: classes, binary, labels or numbers.
+      images: whether the samples can be seen.
+    """
+    if task == "numbers":
+        return [Graph(), PredictedAgainstTrue(), Residuals()]
+    if task == "labels":
+        return [Graph()]
+    if not images:
+        return [Graph(), Confusion(), PRCurves()]
     return [
         Graph(),
         FirstImages(),

@@ -20,10 +20,12 @@ class View:
     Attributes:
       model: the built model.
       images: uint8 or float [n, h, w] or [n, d], the model's inputs.
-      labels: int [n], the true classes; as they were given to pictures that need no classes.
+      labels: int [n], the true classes; as they were given to pictures that need no classes;
+        float64 [n, targets] for those of numbers.
       outputs: float32 [n, classes], the model's outputs on `images`; of a single output for two
-        classes [1 - p, p], or [0, z] of a logit z. Empty for pictures that need no classes.
-      class_names: one per class.
+        classes [1 - p, p], or [0, z] of a logit z; for pictures of numbers [n, targets]. Empty for
+        pictures that need neither.
+      class_names: one per class, or per target of numbers.
       epoch: the number of finished epochs, 0 before training.
       step: the steps made, at which the picture is written.
       writer: writes the picture.
@@ -104,10 +106,12 @@ class Picture:
       when: `"start"` before training, `"epoch"` after every epoch, `"end"` after training.
       of_classes: whether it needs the images' classes, and outputs with a column for each. A
         picture that does not can be drawn of any model.
+      of_numbers: whether it needs numbers as targets, [n, targets], and as many outputs.
     """
 
     when: ClassVar[str] = "epoch"
     of_classes: ClassVar[bool] = True
+    of_numbers: ClassVar[bool] = False
 
     def draw(self, view: View) -> None:
         """Writes the picture with `view.writer` at `view.step`, or nothing if it cannot."""

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 # Each worker may have its own: these do not affect the result, nor when workers communicate.
 OWN = ("log_dir", "overwrite", "verbose", "keep_checkpoints", "data_source", "data_dir",
-       "worker_timeout")  # fmt: skip
+       "data", "test_data", "worker_timeout")  # fmt: skip
 
 _PACKAGES = ("tensorflow", "keras", "numpy")
 
@@ -109,9 +109,16 @@ def of_setup(setup: Setup) -> dict[str, Any]:
     """What must be equal on all workers once the data are loaded and the parts are made."""
     config = setup.config
     return {
-        "data_dir" if config.data_dir else "data_source": checksums(setup.dataset),
+        _source(config): checksums(setup.dataset),
         "model": sources(config),
     }
+
+
+def _source(config: Config) -> str:
+    """The option that says where the data come from."""
+    if config.data:
+        return "data"
+    return "data_dir" if config.data_dir else "data_source"
 
 
 def _unequal(other: Any, chief: Mapping[str, Any]):

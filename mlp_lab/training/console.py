@@ -31,10 +31,11 @@ def begun(setup: Setup, folder: RunFolder, record: Record, before: Record) -> It
       before: of the run that is resumed; empty if none is, or if it is lost.
     """
     config, dataset, model = setup.config, setup.dataset, setup.model
-    tested = "held-out" if config.validation_split else "test"
+    held_out = f", {len(dataset.x_validation):,} validation" if setup.held_out else ""
+    what = "images" if config.data is None else "samples"
     yield (
-        f"{dataset.name}: {len(dataset.x_train):,} training and {len(dataset.x_test):,} {tested} "
-        f"images from {dataset.origin.location}"
+        f"{dataset.name}: {len(dataset.x_train):,} training{held_out} and "
+        f"{len(dataset.x_test):,} test {what} from {dataset.origin.location}"
     )
     yield f"{config.model}: {model.count_params():,} parameters, on {' '.join(record['devices'])}"
     for name in parts.unregistered(model, setup.loss, setup.optimizer, *setup.metrics):
@@ -67,6 +68,11 @@ def ended(record: Record, history: Mapping[str, list[float]], model: Path | None
     if finished:
         final = "  ".join(f"{name} {values[-1]:.4f}" for name, values in sorted(history.items()))
         yield f"finished: {final}"
+        for part in ("test", "baseline"):
+            if part in record:
+                figures = "  ".join(f"{n} {_shown(v)}" for n, v in sorted(record[part].items()))
+                note = "" if part == "test" else " (knowing only the training targets)"
+                yield f"{part}{note}: {figures}"
     else:
         yield (
             f"stopped: {record.get('reason', 'the validation loss is not finite')}; try a smaller "
@@ -75,6 +81,13 @@ def ended(record: Record, history: Mapping[str, list[float]], model: Path | None
     if model is not None:
         saved = f"saved: {model}; " if finished else ""
         yield f"{saved}look inside: tensorboard --logdir {model.parent.parent}"
+
+
+def _shown(value: float | str) -> str:
+    """A figure of any size: 0.8312, 1,234.5."""
+    if isinstance(value, str):
+        return value
+    return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4f}"
 
 
 def verbosity(choice: str) -> int:

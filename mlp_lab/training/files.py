@@ -62,6 +62,12 @@ def read_record(path: Path) -> dict[str, Any]:
     return {} if any(not isinstance(record.get(n, k()), k) for n, k in kinds) else record
 
 
+def write_text(path: Path, text: str) -> None:
+    """Writes a text completely or not at all."""
+    with replacing(path) as file:
+        file.write(text.encode())
+
+
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Writes a record completely or not at all: a reader never finds half of it.
 

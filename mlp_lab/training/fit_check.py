@@ -44,7 +44,7 @@ def check_fit(setup: Setup, batch: tuple[np.ndarray, np.ndarray]) -> None:
     words = f"{setup.label_form} labels of shape {y.shape} and outputs of shape {outputs.shape}"
     tried = _Tried(y, outputs, words)
     _check_loss(setup, tried)
-    for metric, text in zip(setup.metrics, setup.config.metrics, strict=True):
+    for metric, text in zip(setup.metrics, setup.config.metrics or (), strict=True):
         _check_metric(setup, metric, text, tried)
 
 
@@ -55,13 +55,20 @@ def _outputs(setup: Setup, x: np.ndarray) -> np.ndarray:
         _told("model", f"{name!r} fails on a batch of shape {x.shape} {x.dtype}"),
     ):
         outputs = model(x, training=False)
-    shape, wanted = tuple(getattr(outputs, "shape", ())), (len(x), setup.dataset.num_classes)
+    task = setup.dataset.task
+    shape, wanted = tuple(getattr(outputs, "shape", ())), (len(x), task.num_outputs)
     if shape != wanted:
+        what = {
+            "classes": "one output per class",
+            "binary": "one output (--task=classes for one per class)",
+            "labels": "one output per label",
+            "numbers": "one output per number",
+        }[task.kind]
         raise InputError(
             "loss",
-            f"{setup.config.loss!r} needs one output per class, shape {wanted} for {len(x)} "
+            f"{setup.config.loss!r} needs {what}, shape {wanted} for {len(x)} "
             f"samples; {name!r} returned {shape or type(outputs).__name__}; end the model in a "
-            "Dense layer of num_classes units",
+            f"Dense layer of {'num_classes' if task.kind == 'classes' else 'num_outputs'} units",
         )
     if not model.trainable_weights:
         raise InputError("model", f"{name!r} has no trainable weights; there is nothing to train")
@@ -71,7 +78,15 @@ def _outputs(setup: Setup, x: np.ndarray) -> np.ndarray:
 def _check_loss(setup: Setup, tried: _Tried) -> None:
     loss, name, labels = setup.loss, setup.config.loss, setup.label_form
     takes = getattr(loss, "label_form", labels)
-    if takes != labels:
+    if labels == "outputs":
+        if takes == "integer":
+            kind = setup.dataset.task.kind
+            raise InputError(
+                "loss",
+                f"{name!r} takes one of several classes, the task is {kind}; leave --loss out, "
+                "or choose another loss or --task",
+            )
+    elif takes != labels:
         raise InputError(
             "loss",
             f"{name!r} takes {takes} labels, --labels={labels} gives others; leave --labels out, "
@@ -112,7 +127,14 @@ def _check_scale(setup: Setup, outputs: np.ndarray) -> None:
 def _check_metric(setup: Setup, metric: Any, text: str, tried: _Tried) -> None:
     labels = setup.label_form
     takes = getattr(metric, "label_form", labels)
-    if takes not in (labels, "any"):
+    if labels == "outputs":
+        if takes == "integer":
+            raise InputError(
+                "metrics",
+                f"{text!r} takes one of several classes, the task is {setup.dataset.task.kind}; "
+                "leave it out",
+            )
+    elif takes not in (labels, "any"):
         raise InputError(
             "metrics",
             f"{text!r} takes {takes} labels, {setup.config.loss!r} trains on {labels} ones; leave "
@@ -133,6 +155,8 @@ def _check_metric(setup: Setup, metric: Any, text: str, tried: _Tried) -> None:
 
 def _other_labels(labels: str) -> str:
     """What to do about a loss that does not state its `label_form`."""
+    if labels == "outputs":
+        return "choose another loss, or another --task"
     other = {"integer": "one_hot", "one_hot": "integer"}[labels]
     return f"give --labels={other} if the loss takes {other} labels"
 

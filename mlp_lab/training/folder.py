@@ -7,6 +7,8 @@ validation/   TensorBoard events of the tests after each epoch
 checkpoints/  the latest states of the run, to resume from
 run.lock      the process that trains
 model.keras   the trained model
+schema.json   of a table: what is done with each column
+task.json     of the user's own data: what is learned, and how the target is read
 non_finite/   if a number became NaN or infinite: the batch, and the weights before it
 """
 
@@ -22,13 +24,14 @@ from mlp_lab.options import flags
 from mlp_lab.options.config import Config
 from mlp_lab.training import files
 from mlp_lab.training.lock import LOCK, Lock
+from mlp_lab.user_data import SCHEMA, TASK, stem_of
 
 FLAGS, RECORD, MODEL = "flags.txt", "run.json", "model.keras"
 CHECKPOINTS, NON_FINITE = "checkpoints", "non_finite"
 # The name of the run's id among what its checkpoints are compared by.
 ID = "the run's id"
 # What a run writes: nothing of it may be a link to something else.
-_OWN = (FLAGS, RECORD, MODEL, LOCK, CHECKPOINTS, NON_FINITE, "train", "validation")
+_OWN = (FLAGS, RECORD, MODEL, SCHEMA, TASK, LOCK, CHECKPOINTS, NON_FINITE, "train", "validation")
 
 _UNFINISHED = ("unfinished", "running", "interrupted", "failed")
 
@@ -53,7 +56,8 @@ class RunFolder:
         self._config = config
         self._lock: Lock | None = None
         self._log_dir = files.log_dir(config.log_dir)
-        stem = config.name or f"{config.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
+        of = config.dataset if config.data is None else stem_of(config.data)
+        stem = config.name or f"{of}-{time.strftime('%Y%m%d-%H%M%S')}"
         self.path = self._log_dir / stem
         many, status = config.strategy == "multi_worker", self._status()
         begun = status is not None and (self.has_checkpoint() or status not in _UNFINISHED)
@@ -212,6 +216,10 @@ class RunFolder:
         """Writes the record completely or not at all: a reader never finds half of it."""
         files.write_record(self.path / RECORD, record)
 
+    def write_text(self, name: str, text: str) -> None:
+        """Writes a file of the run completely or not at all."""
+        files.write_text(self.path / name, text)
+
 
 class NoFolder(RunFolder):
     """The run's folder as seen by a worker that is not the chief: it neither reads nor writes."""
@@ -238,3 +246,6 @@ class NoFolder(RunFolder):
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Does nothing: the chief writes the record."""
+
+    def write_text(self, name: str, text: str) -> None:
+        """Does nothing: the chief writes the run's files."""

@@ -7,13 +7,13 @@ from pathlib import Path
 from types import ModuleType
 
 from mlp_lab.data import Dataset
+from mlp_lab.data.dataset import ARRAYS
 from mlp_lab.data.fingerprint import fingerprint
 from mlp_lab.options import registry
 from mlp_lab.options.config import Config
 from mlp_lab.training.folder import ID
 from mlp_lab.training.setup import Setup
 
-_ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 _PACKAGES = tuple(Path(sysconfig.get_path(name)) for name in ("purelib", "platlib", "stdlib"))
 
 
@@ -31,8 +31,10 @@ def identity(setup: Setup, run: str) -> dict[str, str]:
 def checksums(dataset: Dataset) -> dict[str, str]:
     """Each array's shape and SHA-256, by the name that a message has for it; see `fingerprint`."""
     known, found = dataset.origin.sha256, {}
-    for name in _ARRAYS:
+    for name in ARRAYS:
         array = getattr(dataset, name)
+        if array is None:
+            continue
         found[f"the shape of {name}"] = str(tuple(array.shape))
         found[f"the SHA-256 of {name}"] = known.get(name) or fingerprint(array)
     return found

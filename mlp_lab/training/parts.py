@@ -1,14 +1,15 @@
 """From names to objects: the model, loss, metrics and optimizer that a config asks for."""
 
 import contextlib
+import dataclasses
 import inspect
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import keras
 
-from mlp_lab import activations, initializers
+from mlp_lab import activations, initializers, losses, user_data
 from mlp_lab.data import Dataset
 from mlp_lab.display import megabytes
 from mlp_lab.errors import InputError
@@ -18,9 +19,10 @@ from mlp_lab.models.budget import Budget, limited, memory
 from mlp_lab.options import registry
 from mlp_lab.options.config import Config
 from mlp_lab.probes import Probe
+from mlp_lab.tasks import Numbers, Task
 
-# 8-bit pixels to [0, 1].
-_PIXEL_SCALE = 1 / 255
+_PUBLISHED_LOSS = "categorical_crossentropy"
+_PUBLISHED_METRICS = ("accuracy", "mean_squared_error")
 _MODEL_OPTIONS = ("hidden_units", "activation", "dropout", "kernel_initializer")
 
 
@@ -37,16 +39,19 @@ def make(config: Config, dataset: Dataset) -> Parts:
     """Makes the model, loss, metrics and optimizer; `InputError` if one cannot be made."""
     steps = config.epochs * -(-len(dataset.x_train) // config.batch_size)
     return Parts(
-        model(config, dataset), loss(config), metrics(config, dataset), optimizer(config, steps)
+        model(config, dataset),
+        loss(config, dataset.task),
+        metrics(config, dataset),
+        optimizer(config, steps),
     )
 
 
 def model(config: Config, dataset: Dataset) -> keras.Model:
     """Makes the model; it is not built yet.
 
-    Its `__init__` gets those of these arguments that it names: num_classes, input_scale (the
-    factor that maps pixels to [0, 1]), and the options hidden_units, activation, dropout and
-    kernel_initializer if they are set.
+    Its `__init__` gets those of these arguments that it names: num_outputs, also as num_classes;
+    what `user_data.inputs_of` gives for the data, such as input_scale, the factor that maps
+    pixels to [0, 1]; and the options of the group Model if they are set.
 
     Raises:
       InputError: it cannot be made, is not a model with the explicit step, or has no argument
@@ -76,13 +81,36 @@ def model(config: Config, dataset: Dataset) -> keras.Model:
         options["activation"] = _activation(options["activation"])
     if "kernel_initializer" in options:
         options["kernel_initializer"] = _initializer(options["kernel_initializer"])
-    offered = {"num_classes": dataset.num_classes, "input_scale": _PIXEL_SCALE, **options}
+    offered = {**_of_data(config, dataset), **options}
     with fits_memory(model_option(config), config.model) as budget:
         # The layers are made one after another; these kernels are known before the first.
         for shape in itertools.pairwise(config.hidden_units or ()):
             budget.take(shape, "float32")
     with fits_memory(model_option(config), config.model):
         return registry.create(part, GlassBox, "a subclass of mlp_lab.Model", offered)
+
+
+def completed(config: Config, dataset: Dataset, say: Callable[[str], None]) -> Config:
+    """The options, with those that are left to the data chosen.
+
+    Args:
+      config: the options.
+      dataset: the data.
+      say: told what of the options is changed because the data are few.
+    """
+    task, chosen = dataset.task, {}
+    published = config.data is None
+    if config.loss is None:
+        chosen["loss"] = _PUBLISHED_LOSS if published else task.loss
+    if config.metrics is None:
+        # What is descended is in the logs as "loss".
+        names = _PUBLISHED_METRICS if published else task.metrics
+        chosen["metrics"] = names
+    rows = len(dataset.x_train)
+    if not published and config.batch_size > rows:
+        chosen["batch_size"] = rows
+        say(f"batch size: {rows}, all training rows, in place of {config.batch_size}")
+    return dataclasses.replace(config, **chosen) if chosen else config
 
 
 @contextlib.contextmanager
@@ -134,18 +162,32 @@ def _initializer(text: str) -> keras.Initializer:
         ) from None
 
 
-def loss(config: Config) -> keras.losses.Loss:
-    """Makes the loss; `InputError` if it cannot be made or is not a loss."""
-    part = registry.parse("loss", config.loss)
-    offered = {"from_logits": config.from_logits}
-    return registry.create(part, keras.losses.Loss, "a subclass of keras.losses.Loss", offered)
+def loss(config: Config, task: Task) -> keras.losses.Loss:
+    """Makes the loss; `InputError` if it cannot be made or is not a loss.
+
+    For numbers it is computed of standardized targets and outputs: see `losses.Standardized`.
+    """
+    part = registry.parse("loss", str(config.loss))
+    offered: dict[str, Any] = {"from_logits": config.from_logits}
+    if config.label_smoothing is not None:
+        offered["label_smoothing"] = config.label_smoothing
+        if "label_smoothing" not in registry.accepts(registry.locate(part)):
+            raise InputError(
+                "label_smoothing",
+                f"{config.loss!r} takes no label_smoothing; leave the flag out, or choose "
+                "a cross-entropy",
+            )
+    made = registry.create(part, keras.losses.Loss, "a subclass of keras.losses.Loss", offered)
+    return losses.Standardized(made, task.scale) if isinstance(task, Numbers) else made
 
 
 def metrics(config: Config, dataset: Dataset) -> list[keras.metrics.Metric]:
     """Makes the metrics; `InputError` if one cannot be made, is not a metric, or shares a name."""
-    offered = {"from_logits": config.from_logits, "num_classes": dataset.num_classes}
+    task = dataset.task
+    classes = task.num_classes if task.num_classes is not None else task.num_outputs
+    offered = {"from_logits": config.from_logits, "num_classes": classes}
     made: list[keras.metrics.Metric] = []
-    for text in config.metrics:
+    for text in config.metrics or ():
         part = registry.parse("metrics", text)
         kind = "a subclass of keras.metrics.Metric"
         with fits_memory("metrics", text):
@@ -210,12 +252,19 @@ def unregistered(*made: Any) -> list[str]:
     ]
 
 
-def label_form(config: Config, chosen_loss: keras.losses.Loss) -> str:
-    """`"one_hot"` or `"integer"`: what --labels says, or what the loss states.
+def label_form(config: Config, task: Task, chosen_loss: keras.losses.Loss) -> str:
+    """The form in which the loss takes the labels.
 
-    A custom loss states it as a class attribute `label_form`; without one it gets the labels as
-    they are, integers.
+    Of classes it is `"one_hot"` or `"integer"`: what --labels says, or what the loss states. A
+    custom loss states it as a class attribute `label_form`; without one it gets the labels as
+    they are, integers. Of other tasks it is `"outputs"`: numbers in the shape of the outputs.
     """
+    if task.kind != "classes":
+        if config.labels != "auto":
+            raise InputError(
+                "labels", f"is about one of several classes, the task is {task.kind}; leave it out"
+            )
+        return "outputs"
     if config.labels != "auto":
         return config.labels
     return getattr(chosen_loss, "label_form", "integer")

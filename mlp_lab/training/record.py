@@ -42,6 +42,7 @@ def begun(setup: Setup, run: str, before: Mapping[str, Any] | None = None) -> Re
         "config": dataclasses.asdict(setup.config),
         "seed": setup.config.seed,
         "data": {"name": dataset.name, **dataset.origin.as_record()},
+        "task": dataset.task.kind,
         "parameters": setup.model.count_params(),
         "versions": versions(),
         "machine": machine(),
@@ -56,13 +57,20 @@ def begun(setup: Setup, run: str, before: Mapping[str, Any] | None = None) -> Re
     return record
 
 
-def ended(record: Record, history: Mapping[str, list[float]], trouble: str | None) -> Record:
+def ended(
+    record: Record,
+    history: Mapping[str, list[float]],
+    trouble: str | None,
+    tested: Mapping[str, Mapping[str, float]],
+) -> Record:
     """The record of a run that has come to its end.
 
     Args:
       record: of its beginning.
       history: every log after every epoch.
       trouble: what was not finite in training, or None.
+      tested: figures by name, under `test` of the test part, if it was left for the end, and
+        under `baseline` of what knowing nothing gives there.
     """
     ended = {
         **record,
@@ -70,6 +78,7 @@ def ended(record: Record, history: Mapping[str, list[float]], trouble: str | Non
         "ended": _now(),
         "epochs": len(history.get("loss", [])),
         "metrics": last(history),
+        **{part: _finite(figures) for part, figures in tested.items()},
         "history": {name: [finite(v) for v in vs] for name, vs in history.items()},
     }
     return ended if trouble is None else {**ended, "reason": trouble}
@@ -114,6 +123,10 @@ def finite_losses(history: Mapping[str, list[float]]) -> bool:
 def finite(value: float) -> float | str:
     """A number as JSON can hold it: NaN and infinities as their names."""
     return float(value) if math.isfinite(value) else str(float(value))
+
+
+def _finite(figures: Mapping[str, float]) -> dict[str, float | str]:
+    return {name: finite(value) for name, value in figures.items()}
 
 
 def last(history: Mapping[str, list[float]]) -> dict[str, float | str]:

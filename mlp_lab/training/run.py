@@ -5,9 +5,10 @@ import dataclasses
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from mlp_lab import data
+from mlp_lab import data, pictures, user_data
 from mlp_lab.callbacks import Checkpoints, NonFinite, NonFiniteError, Pictures, Stopped, TensorBoard
 from mlp_lab.engine.progress import steps_made
 from mlp_lab.engine.replicas import Replicas
@@ -80,10 +81,17 @@ class Begun:
 
 
 class Outcome(NamedTuple):
-    """How a fit ended: every log after every epoch, and what was not finite, or None."""
+    """How a fit ended.
+
+    Attributes:
+      history: every log after every epoch.
+      trouble: what was not finite, or None.
+      tested: figures of the test part and of its baseline: see `record.ended`.
+    """
 
     history: dict[str, list[float]]
     trouble: str | None
+    tested: dict[str, dict[str, float]]
 
 
 def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -> Begun:
@@ -100,6 +108,9 @@ def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -
             checkpoints.check()
         entry = record.begun(setup, run, before if folder.resumed else None)
         folder.write_record(entry)
+        if setup.config.data is not None:
+            for name, text in user_data.files_of(setup.dataset).items():
+                folder.write_text(name, text)
     except BaseException as error:
         if not folder.resumed and not isinstance(error, InputError):
             folder.discard()
@@ -126,6 +137,7 @@ def fit(begun: Begun) -> Outcome:
             begun.page.begin(begun.entry, (metric.name for metric in setup.metrics))
         history = model.fit(
             *setup.training,
+            sample_weight=setup.weights,
             batch_size=config.batch_size,
             epochs=config.epochs,
             validation_data=setup.validation,
@@ -135,10 +147,22 @@ def fit(begun: Begun) -> Outcome:
         ).history
         if record.finite_losses(history) and chief:  # that of validation may not be finite
             save_in_place(model, folder.path / MODEL)
+        tested = _tested(setup)
         setup.replicas.any(False)  # the chief's connection is needed until it has saved
-        return Outcome(history, None)
+        return Outcome(history, None, tested)
     except NonFiniteError as error:
-        return Outcome(model.history.history, str(error))
+        return Outcome(model.history.history, str(error), {})
+
+
+def _tested(setup: Setup) -> dict[str, dict[str, float]]:
+    """The figures of a test part that was left for the end, beside those of knowing nothing."""
+    if not setup.held_out:
+        return {}
+    size = min(setup.config.batch_size, len(setup.test[0]))
+    found = setup.model.evaluate(*setup.test, batch_size=size, verbose=0, return_dict=True)
+    data = setup.dataset
+    baseline = data.task.baseline(np.asarray(data.y_train[:]), np.asarray(data.y_test[:]))
+    return {"test": found, "baseline": baseline}
 
 
 def end(begun: Begun, outcome: Outcome) -> Result:
@@ -165,8 +189,15 @@ def _observers(begun: Begun) -> list[keras.callbacks.Callback]:
     )
     callbacks: list[Any] = [NonFinite(path / NON_FINITE), looks]
     if config.pictures_every:
-        names, freq = setup.dataset.class_names, config.pictures_every
-        callbacks.append(Pictures(begun.page.writer, *setup.pictured, names, freq=freq))
+        callbacks.append(
+            Pictures(
+                begun.page.writer,
+                *setup.pictured,
+                setup.dataset.task.names,
+                pictures.standard(setup.dataset.task.kind, setup.has_images),
+                freq=config.pictures_every,
+            )
+        )
     return callbacks
 
 

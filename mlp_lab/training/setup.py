@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from mlp_lab import data
+from mlp_lab import data, user_data
 from mlp_lab.data.pipeline import most_rows, one_hot
 from mlp_lab.data.rows import part
 from mlp_lab.display import Displayed, Row
@@ -18,6 +19,7 @@ from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
 from mlp_lab.options.config import Config
 from mlp_lab.probes import Probe
+from mlp_lab.tasks import Task, class_weights
 from mlp_lab.training import parts
 from mlp_lab.training.fit_check import check_fit
 
@@ -37,13 +39,14 @@ class Setup(Displayed):
     Attributes:
       config: the options.
       replicas: the devices that share each batch.
-      dataset: the data; where --validation_split holds samples out, these are its test set.
+      dataset: the data.
       model: the model; `check` builds and compiles it.
       loss: the loss to minimize.
       metrics: what is measured beside it.
       optimizer: with the learning rate's schedule for a run of all epochs.
       probes: what to read from a step.
-      label_form: `"one_hot"` or `"integer"`, the form in which the loss takes labels.
+      label_form: `"one_hot"` or `"integer"`, the form in which the loss takes classes; of other
+        tasks `"outputs"`.
     """
 
     config: Config
@@ -62,14 +65,43 @@ class Setup(Displayed):
         return self.dataset.x_train, self._labels(self.dataset.y_train)
 
     @functools.cached_property
+    def weights(self) -> np.ndarray | None:
+        """What each training sample counts in the loss, float32 [n]; None if all count the same."""
+        asked = self.config.class_weight
+        if asked is None:
+            return None
+        return class_weights(self.dataset.task, np.asarray(self.dataset.y_train[:]), asked)
+
+    @property
+    def held_out(self) -> bool:
+        """Whether training samples are held out, so that the test part is left for the end."""
+        return self.dataset.x_validation is not None
+
+    @functools.cached_property
     def validation(self) -> tuple[Any, Any]:
-        """(x, y) to test on after every epoch, the labels in the loss's form."""
+        """(x, y) to test on after every epoch: what is held out, or else the test part."""
+        data = self.dataset
+        if self.held_out:
+            return data.x_validation, self._labels(data.y_validation)
+        return self.test
+
+    @functools.cached_property
+    def test(self) -> tuple[Any, Any]:
+        """(x, y) of the test part, the labels in the loss's form."""
         return self.dataset.x_test, self._labels(self.dataset.y_test)
+
+    @property
+    def has_images(self) -> bool:
+        """Whether the samples are images, which pictures can show."""
+        return self.config.data is None or self.dataset.x_train.dtype == np.uint8
 
     @functools.cached_property
     def pictured(self) -> tuple[Any, Any]:
-        """(x, y) that pictures are drawn from, in memory, the labels as integers."""
-        arrays = self.dataset.x_test, self.dataset.y_test
+        """(x, y) that pictures are drawn from, in memory: classes as integers."""
+        data = self.dataset
+        arrays: Any = data.x_test, data.y_test
+        if self.held_out:
+            arrays = data.x_validation, data.y_validation
         if any(isinstance(array, data.Rows) for array in arrays):
             arrays = arrays[0][:_PICTURED], arrays[1][:_PICTURED]
         return arrays
@@ -80,13 +112,14 @@ class Setup(Displayed):
     def _display(self) -> tuple[str, list[Row]]:
         config, model = self.config, self.model
         size = f", {model.count_params():,} parameters" if model.built else ""
-        return f"of {config.dataset}", [
+        return f"of {self.dataset.name}", [
             ("x_train", self.dataset.x_train, ""),
+            *([("x_validation", self.dataset.x_validation, "")] if self.held_out else []),
             ("x_test", self.dataset.x_test, ""),
-            ("labels", f"{self.label_form}, {self.dataset.num_classes} classes"),
+            ("labels", f"{self.label_form}, {_counted(self.dataset.task)}"),
             ("model", f"{config.model}: {type(model).__name__}{size}"),
             ("loss", config.loss),
-            ("metrics", ", ".join(config.metrics)),
+            ("metrics", ", ".join(config.metrics or ())),
             ("optimizer", config.optimizer),
             ("probes", ", ".join(config.probes)),
             ("replicas", self.replicas.count),
@@ -107,11 +140,8 @@ def prepare(config: Config, replicas: Replicas, say: Callable[[str], None]) -> S
     Raises:
       InputError: the data cannot be used, or a part cannot be made.
     """
-    dataset = data.load(
-        config.dataset, config.data_source, config.data_dir, say, config.data_memory_mb
-    )
-    if config.validation_split:
-        dataset = _held_out(dataset, config.validation_split)
+    dataset = _load(config, say)
+    config = parts.completed(config, dataset, say)
     _check_batch_size(config.batch_size, len(dataset.x_train), replicas.count)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
@@ -124,7 +154,7 @@ def prepare(config: Config, replicas: Replicas, say: Callable[[str], None]) -> S
         dataset,
         *made,
         probes=parts.probes(config),
-        label_form=parts.label_form(config, made.loss),
+        label_form=parts.label_form(config, dataset.task, made.loss),
     )
 
 
@@ -173,8 +203,34 @@ def _check_batch_size(batch_size: int, rows: int, replicas: int) -> None:
         )
 
 
+def _load(config: Config, say: Callable[[str], None]) -> data.Dataset:
+    """The data that the config names, with a validation part if it asks for one."""
+    if config.data is not None:
+        return user_data.load(wanted(config), say)
+    dataset = data.load(
+        config.dataset, config.data_source, config.data_dir, say, config.data_memory_mb
+    )
+    return _held_out(dataset, config.validation_split) if config.validation_split else dataset
+
+
+def wanted(config: Config) -> user_data.Wanted:
+    """What a config says about the user's own data."""
+    names = [field.name for field in dataclasses.fields(user_data.Wanted)]
+    given = {name: getattr(config, name) for name in names if hasattr(config, name)}
+    if config.validation_split is None:
+        del given["validation_split"]
+    return user_data.Wanted(**{**given, "form": config.form()})
+
+
+def _counted(task: Task) -> str:
+    """How many of what the task has."""
+    count = len(task.names)
+    what = {"labels": "labels", "numbers": "numbers"}.get(task.kind, "classes")
+    return f"{count} {what}"
+
+
 def _held_out(dataset: data.Dataset, share: float) -> data.Dataset:
-    """The last samples of the training set in the test set's place."""
+    """The last samples of the training set as validation part."""
     rows = len(dataset.x_train)
     kept = math.floor(rows * (1 - share))
     if not 0 < kept < rows:
@@ -187,6 +243,6 @@ def _held_out(dataset: data.Dataset, share: float) -> data.Dataset:
         dataset,
         x_train=part(x, 0, kept),
         y_train=part(y, 0, kept),
-        x_test=part(x, kept, rows),
-        y_test=part(y, kept, rows),
+        x_validation=part(x, kept, rows),
+        y_validation=part(y, kept, rows),
     )

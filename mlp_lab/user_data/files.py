@@ -1,0 +1,28 @@
+"""What a run keeps of the user's own data, so that further rows can be read like them."""
+
+from __future__ import annotations
+
+import json
+
+from mlp_lab.data import Dataset
+from mlp_lab.tables import schema_json
+from mlp_lab.user_data.table import TableDataset
+
+SCHEMA, TASK = "schema.json", "task.json"
+
+
+def files_of(dataset: Dataset) -> dict[str, str]:
+    """The texts of the files, by name.
+
+    task.json holds the task and, of a table, how the target is read; schema.json, of a table,
+    what is done with each column.
+    """
+    table = isinstance(dataset, TableDataset)
+    task = {
+        "task": dataset.task.to_dict(),
+        "target": dataset.target.to_dict() if isinstance(dataset, TableDataset) else None,
+    }
+    files = {TASK: json.dumps(task, ensure_ascii=False, indent=2) + "\n"}
+    if table:
+        files[SCHEMA] = schema_json.to_json(dataset.schema)
+    return files
