@@ -25,6 +25,7 @@ _SUBMODULES = (
     "probes",
     "schedules",
     "tables",
+    "tasks",
     "testing",
     "training",
     "writers",

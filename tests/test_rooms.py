@@ -14,6 +14,7 @@ from mlp_lab import commands
 ROOMS = [
     ["errors"],
     ["display", "folders", "precision_recall", "quiet", "regular", "standard_streams"],
+    ["tasks"],
     ["data", "writers", "checkpoints"],
     ["tables"],
     ["activations", "initializers", "losses", "optimizers", "learning_rates", "options"],

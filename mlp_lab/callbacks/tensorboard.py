@@ -160,6 +160,18 @@ class TensorBoard(FreshCopies):
             self._worker.do(write)
         self._worker.do(self._recorder.flush)
 
+    def mark(self, group: str, tag: str, value: float, step: int) -> None:
+        """Writes one more scalar, while `fit` runs.
+
+        Args:
+          group: "train" or "validation", the subfolder.
+          tag: its name.
+          value: a number.
+          step: to which it belongs.
+        """
+        if self._chief:
+            self._worker.do(functools.partial(self._recorder.write, group, step, [(tag, value)]))
+
     # As an observer of the model's steps.
 
     def next_step(self, step: int) -> float:

@@ -10,7 +10,15 @@ from mlp_lab.checkpoints.files import (
 )
 from mlp_lab.checkpoints.held import Held, held
 from mlp_lab.checkpoints.identity import Identity
-from mlp_lab.checkpoints.state import collect, digests, lacking, restore, unsaved
+from mlp_lab.checkpoints.state import (
+    collect,
+    collect_model,
+    digests,
+    lacking,
+    restore,
+    restore_model,
+    unsaved,
+)
 from mlp_lab.checkpoints.store import Store
 from mlp_lab.checkpoints.walk import find
 
@@ -21,6 +29,7 @@ __all__ = [
     "OtherTraining",
     "Store",
     "collect",
+    "collect_model",
     "decode",
     "digests",
     "encode",
@@ -29,6 +38,7 @@ __all__ = [
     "lacking",
     "read",
     "restore",
+    "restore_model",
     "unsaved",
     "write",
 ]

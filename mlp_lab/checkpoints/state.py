@@ -1,5 +1,7 @@
 """Collects the state of a model in training, and restores it."""
 
+import copy
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
@@ -39,12 +41,7 @@ def collect(
     found = find(model)
     progress = getattr(model, "training_progress", None)
     return {
-        "variables": {
-            path: {"dtype": _dtype(v), "value": bits(np.array(v))}
-            for path, v in _readable(model, found).items()
-        },
-        "random": {path: encoded(state_of(g)) for path, g in found.generators.items()},
-        "plain": {p: _entry(p, place, begun or {}) for p, place in found.plain.items()},
+        **_taken(found, _readable(model, found), begun or {}),
         "progress": None if progress is None else [progress.steps, progress.epochs],
         "callbacks": memory.states_of(callbacks),
         "generators": memory.generators(),
@@ -78,22 +75,47 @@ def restore(
     variables = _readable(model, found)
     _check(found, variables, state)
     memory.check_callbacks(callbacks, state["callbacks"])
-    for path, taken in state["variables"].items():
-        variables[path].assign(typed(taken["value"], taken["dtype"]))
-    for path, taken in state["random"].items():
-        set_state(found.generators[path], decoded(taken))
-    different = []
-    for path, entry in state["plain"].items():
-        place = Place(found.owners[entry["owner"]], decoded(entry["key"]), entry["owner"])
-        if "value" in entry:
-            place.put(decoded(entry["value"]))
-        elif entry["unchanged"] and (not place.exists or digest(place.value) != entry["unchanged"]):
-            different.append(path)
+    different = _put(found, variables, state)
     if state["progress"] is not None:
         model.training_progress.steps, model.training_progress.epochs = state["progress"]
     memory.set_states(callbacks, state["callbacks"])
     memory.set_generators(state["generators"], state["generators"].keys() - leave)
     return different
+
+
+def collect_model(model: keras.Model, begun: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What `collect` saves of the model itself: without optimizers, metrics and callbacks.
+
+    It shares no memory with the model, so that it can be kept while training goes on.
+
+    Args:
+      model: built; any Keras model.
+      begun: what `digests` returned when the training began. Large arrays that have not changed
+        since are left out; None leaves out nothing.
+    """
+    found = _own(find(model))
+    large = {p: d for p, d in (begun or {}).items() if size(_value(found.plain.get(p))) > _LARGE}
+    taken = _taken(found, found.variables, large)
+    return {**taken, "plain": copy.deepcopy(taken["plain"])}
+
+
+def restore_model(model: keras.Model, state: Mapping[str, Any]) -> list[str]:
+    """Puts back what `collect_model` returned; optimizers and metrics stay as they are.
+
+    Returns:
+      The paths of large values that the state does not hold, and that have changed since.
+
+    Raises:
+      CheckpointError: the model no longer has what it had. Nothing has been changed.
+    """
+    found = _own(find(model))
+    absent = _absent(found, state)
+    if absent:
+        raise CheckpointError(
+            f"the model no longer has {_listed(absent)}, so that its earlier state cannot be put "
+            "back; let it keep its layers, variables and generators while it is trained"
+        )
+    return _put(found, found.variables, state)
 
 
 def lacking(model: keras.Model, state: dict[str, Any]) -> list[str]:
@@ -130,6 +152,51 @@ def set_state(generator: Any, state: Any) -> None:
         generator.set_state(state)
     else:
         generator.setstate(state)
+
+
+def _own(found: Found) -> Found:
+    """Of what was found that which belongs to the model itself."""
+
+    def own(parts: Mapping[str, Any]) -> dict[str, Any]:
+        return {path: part for path, part in parts.items() if path not in found.of_training}
+
+    return dataclasses.replace(
+        found,
+        variables=own(found.variables),
+        generators=own(found.generators),
+        plain=own(found.plain),
+    )
+
+
+def _value(place: Place | None) -> Any:
+    return place.value if place is not None and place.exists else None
+
+
+def _taken(found: Found, variables: Mapping[str, Any], begun: Mapping[str, str]) -> dict[str, Any]:
+    """The values of what was found; its variables are read by way of `variables`."""
+    return {
+        "variables": {
+            path: {"dtype": _dtype(v), "value": bits(np.array(v))} for path, v in variables.items()
+        },
+        "random": {path: encoded(state_of(g)) for path, g in found.generators.items()},
+        "plain": {p: _entry(p, place, begun) for p, place in found.plain.items()},
+    }
+
+
+def _put(found: Found, variables: Mapping[str, Any], state: Mapping[str, Any]) -> list[str]:
+    """Puts back what `_taken` returned; returns paths of values that it lacks and that differ."""
+    for path, taken in state["variables"].items():
+        variables[path].assign(typed(taken["value"], taken["dtype"]))
+    for path, taken in state["random"].items():
+        set_state(found.generators[path], decoded(taken))
+    different = []
+    for path, entry in state["plain"].items():
+        place = Place(found.owners[entry["owner"]], decoded(entry["key"]), entry["owner"])
+        if "value" in entry:
+            place.put(decoded(entry["value"]))
+        elif entry["unchanged"] and (not place.exists or digest(place.value) != entry["unchanged"]):
+            different.append(path)
+    return different
 
 
 def _entry(path: str, place: Place, begun: Mapping[str, str]) -> dict[str, Any]:

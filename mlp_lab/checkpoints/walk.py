@@ -116,6 +116,7 @@ class Found:
     Attributes:
       variables: of Keras and of TensorFlow.
       of_metrics: the paths of those that belong to metrics.
+      of_training: the paths of all that belongs to metrics or optimizers, and not to the model.
       generators: random generators of NumPy and of Python.
       plain: places of numbers, arrays, and containers of them, that a user's code has set.
       owners: the objects and containers that were looked into.
@@ -124,6 +125,7 @@ class Found:
 
     variables: dict[str, Any] = dataclasses.field(default_factory=dict)
     of_metrics: set[str] = dataclasses.field(default_factory=set)
+    of_training: set[str] = dataclasses.field(default_factory=set)
     generators: dict[str, Any] = dataclasses.field(default_factory=dict)
     plain: dict[str, Place] = dataclasses.field(default_factory=dict)
     owners: dict[str, Any] = dataclasses.field(default_factory=dict)
@@ -140,9 +142,13 @@ def find(root: Any) -> Found:
     found, seen = Found(), set()
     waiting = collections.deque([_Part("", root, None, False)])
     later: list[_Part] = []
+    optimizers = False  # what is left is reached only through them
     while waiting or later:
         late = not waiting
+        optimizers = optimizers or late
         part = later.pop(0) if late else waiting.popleft()
+        if part.of_metric or optimizers:
+            found.of_training.add(part.path)
         if isinstance(part.value, keras.Optimizer) and not late:
             later.append(part)
         elif _is_number(part.value):
