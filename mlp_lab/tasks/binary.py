@@ -29,7 +29,7 @@ class Binary(Task):
 
     kind: ClassVar[str] = "binary"
     loss: ClassVar[str] = "binary_crossentropy"
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "balanced_accuracy", "f1", "auc")
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "log_loss", "balanced_accuracy", "f1", "auc")
 
     def _check_names(self) -> None:
         if len(self.names) != 2:

@@ -29,7 +29,7 @@ class Classes(Task):
 
     kind: ClassVar[str] = "classes"
     loss: ClassVar[str] = "sparse_categorical_crossentropy"
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "balanced_accuracy", "f1")
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "log_loss", "balanced_accuracy", "f1")
     label_forms: ClassVar[tuple[str, ...]] = ("integer", "one_hot")
 
     def _check_names(self) -> None:

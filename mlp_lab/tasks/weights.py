@@ -11,7 +11,7 @@ import numpy as np
 from mlp_lab.errors import InputError, near_miss
 from mlp_lab.tasks.classes import checked_ids
 
-_OPTION = "class_weights"
+_OPTION = "class_weight"
 
 
 def class_weights(

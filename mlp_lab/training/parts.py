@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 
 from mlp_lab import activations, initializers, losses, user_data
 from mlp_lab.data import Dataset
 from mlp_lab.display import megabytes
 from mlp_lab.errors import InputError
+from mlp_lab.layers import TablePreprocessing
 from mlp_lab.learning_rates import Warmup
 from mlp_lab.models import GlassBox
 from mlp_lab.models.budget import Budget, limited, memory
@@ -23,7 +25,17 @@ from mlp_lab.tasks import Numbers, Task
 
 _PUBLISHED_LOSS = "categorical_crossentropy"
 _PUBLISHED_METRICS = ("accuracy", "mean_squared_error")
-_MODEL_OPTIONS = ("hidden_units", "activation", "dropout", "kernel_initializer")
+_MODEL_OPTIONS = (
+    "hidden_units",
+    "activation",
+    "dropout",
+    "kernel_initializer",
+    "parametrization",
+    "input_scaling",
+)
+_EMBEDDING_OPTIONS = ("numerical_embedding", "embedding_dim")
+# 8-bit pixels to [0, 1].
+_PIXEL_SCALE = 1 / 255
 
 
 class Parts(NamedTuple):
@@ -88,6 +100,26 @@ def model(config: Config, dataset: Dataset) -> keras.Model:
             budget.take(shape, "float32")
     with fits_memory(model_option(config), config.model):
         return registry.create(part, GlassBox, "a subclass of mlp_lab.Model", offered)
+
+
+def _of_data(config: Config, dataset: Dataset) -> dict[str, Any]:
+    """Arguments of a model that go by the data, by name."""
+    task, x = dataset.task, dataset.x_train
+    given: dict[str, Any] = {"num_outputs": task.num_outputs, "num_classes": task.num_outputs}
+    if isinstance(task, Numbers):
+        given["in_units"] = (task.mean, task.scale)
+    embedding = {
+        name: getattr(config, name)
+        for name in _EMBEDDING_OPTIONS
+        if getattr(config, name) is not None
+    }
+    inputs = user_data.inputs_of(dataset)
+    if inputs is None:
+        if embedding:
+            raise InputError([*embedding][0], "is for numbers of a table; leave it out")
+        return {**given, "input_scale": _PIXEL_SCALE}
+    given["preprocessing"] = TablePreprocessing.from_data(inputs, np.asarray(x[:]), **embedding)
+    return given
 
 
 def completed(config: Config, dataset: Dataset, say: Callable[[str], None]) -> Config:

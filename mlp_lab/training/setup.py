@@ -1,6 +1,7 @@
 """What a config stands for, made and checked once: the data, the model, and what trains it."""
 
 import contextlib
+import csv
 import dataclasses
 import functools
 import math
@@ -67,10 +68,15 @@ class Setup(Displayed):
     @functools.cached_property
     def weights(self) -> np.ndarray | None:
         """What each training sample counts in the loss, float32 [n]; None if all count the same."""
-        asked = self.config.class_weight
-        if asked is None:
+        if self.config.class_weight is None:
             return None
-        return class_weights(self.dataset.task, np.asarray(self.dataset.y_train[:]), asked)
+        if self.dataset.task.kind not in ("classes", "binary"):
+            raise InputError(
+                "class_weight",
+                f"is for classes, the task is {self.dataset.task.kind}; leave it out",
+            )
+        asked = _weights(self.config.class_weight)
+        return class_weights(self.dataset.y_train, self.dataset.task.names, asked)
 
     @property
     def held_out(self) -> bool:
@@ -148,7 +154,7 @@ def prepare(config: Config, replicas: Replicas, say: Callable[[str], None]) -> S
         tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(config.precision)
     made = parts.make(config, dataset)
-    return Setup(
+    setup = Setup(
         config,
         replicas,
         dataset,
@@ -156,6 +162,8 @@ def prepare(config: Config, replicas: Replicas, say: Callable[[str], None]) -> S
         probes=parts.probes(config),
         label_form=parts.label_form(config, dataset.task, made.loss),
     )
+    _ = setup.weights  # refused before anything is written
+    return setup
 
 
 def check(setup: Setup) -> Setup:
@@ -220,6 +228,22 @@ def wanted(config: Config) -> user_data.Wanted:
     if config.validation_split is None:
         del given["validation_split"]
     return user_data.Wanted(**{**given, "form": config.form()})
+
+
+def _weights(text: str) -> str | dict[str, float]:
+    """Reads --class_weight: a word, or weights by the names of classes."""
+    if ":" not in text:
+        return text
+    found = {}
+    for pair in next(csv.reader([text], skipinitialspace=True)):
+        name, _, weight = pair.rpartition(":")
+        try:
+            found[name.strip()] = float(weight)
+        except ValueError:
+            raise InputError(
+                "class_weight", f"expected name:number, got {pair!r}, or balanced"
+            ) from None
+    return found
 
 
 def _counted(task: Task) -> str:

@@ -1,6 +1,7 @@
 """The user's own data, ready to learn from: tables, arrays, pictures."""
 
 from mlp_lab.user_data.files import SCHEMA, TASK, files_of
+from mlp_lab.user_data.inputs import inputs_of
 from mlp_lab.user_data.load import load
 from mlp_lab.user_data.table import TableDataset, load_table
 from mlp_lab.user_data.wanted import Wanted, stem_of
@@ -11,6 +12,7 @@ __all__ = [
     "TableDataset",
     "Wanted",
     "files_of",
+    "inputs_of",
     "load",
     "load_table",
     "stem_of",

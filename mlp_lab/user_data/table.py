@@ -83,7 +83,7 @@ def load_table(wanted: Wanted, say: Callable[[str], None]) -> TableDataset:
         arrays[f"x_{name}"], targets[name] = _encoded(schema, target, part, name, note)
     note(*check_leaks(schema.inputs, arrays["x_train"], targets["train"]))
     task = _task(kind, target, targets["train"], note)
-    arrays |= {f"y_{name}": _as_learned(y, kind) for name, y in targets.items()}
+    arrays |= {f"y_{name}": task.y(y) for name, y in targets.items()}
     origin = Origin(
         "data",
         table.source,
@@ -120,14 +120,15 @@ def _names(table: Table, target: str | tuple[str, ...] | None) -> tuple[str, ...
     return tuple(name.strip() for name in next(csv.reader([target], skipinitialspace=True)))
 
 
-def _facts(found: Target) -> tasks.Facts:
-    return tasks.Facts(
-        names=found.names,
+def _facts(found: Target) -> tasks.TargetFacts:
+    return tasks.TargetFacts(
+        name=", ".join(found.names),
         numeric=found.numeric,
         whole=all(column.whole for column in found.columns),
         distinct=max(column.distinct for column in found.columns),
         rows=len(found.rows),
         several_labels=bool(found.separator),
+        several_columns=len(found.columns) > 1,
         indicators=all(column.indicator for column in found.columns),
     )
 
@@ -215,25 +216,11 @@ def _task(kind: str, target: TargetForm, y: np.ndarray, note: Callable[..., None
         if absent:
             note(f"the training part has no row of {shortened(absent)}: this cannot be learned")
         return made(target.classes)
-    task = tasks.Numbers.of(target.names, y)
-    for name, mean, scale in zip(task.names, task.mean, task.scale, strict=True):
-        if abs(mean) > 1e5 * scale:
-            note(
-                f"target {name!r}: its values differ by about {scale:.3g} around {mean:.6g}; they "
-                "are computed to seven digits; subtract what all have in common"
-            )
-    return task
+    return tasks.Numbers.of(target.names, y)
 
 
 def _occurs(y: np.ndarray, place: int) -> bool:
     return bool((y == place).any() if y.ndim == 1 else y[:, place].any())
-
-
-def _as_learned(y: np.ndarray, kind: str) -> np.ndarray:
-    """The form of the task."""
-    if kind == "classes":
-        return y.astype(np.int32)
-    return y.astype(np.float32).reshape(len(y), -1)
 
 
 def _sha256(data: Any) -> dict[str, str]:
