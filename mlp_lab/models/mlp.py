@@ -3,7 +3,7 @@
 import keras
 
 from mlp_lab import activations, initializers
-from mlp_lab.layers import Dense
+from mlp_lab.layers import Dense, InUnits, Scale
 from mlp_lab.models.model import Model
 
 
@@ -15,13 +15,18 @@ class MLP(Model):
     h_0 = flatten(x * input_scale); h_k = dropout(activation(h_{k-1} @ W_k + b_k));
     outputs = output_activation(h_n @ W + b).
 
+    For tables and for numbers as targets: `preprocessing`, a layer such as
+    `layers.TablePreprocessing`, replaces scaling and flattening; `input_scaling` adds a learned
+    factor for each input of the first hidden layer (`layers.Scale`); `in_units` brings the
+    outputs to the unit of the targets (`layers.InUnits`).
+
     With the default sizes and 28 x 28 inputs: 784 -> 256 -> 128 -> 64 -> 32 -> 10,
     200,960 + 32,896 + 8,256 + 2,080 + 330 = 244,522 parameters.
 
     Args:
       hidden_units: number of outputs of each hidden layer, in order; (256, 128) makes
         two hidden layers, () none (a linear classifier).
-      num_classes: number of outputs, at least 1.
+      num_classes: number of outputs, at least 1; not used if num_outputs is given.
       activation: for the hidden layers (see `mlp_lab.activations.get`).
       output_activation: for the output layer; None gives logits.
       dropout: share of each hidden layer's outputs set to 0 during training, in [0, 1).
@@ -31,6 +36,12 @@ class MLP(Model):
       kernel_regularizer: for every Dense layer; any Keras regularizer or its name.
       bias_regularizer: for every Dense layer.
       input_scale: factor for the inputs; 1/255 maps 8-bit pixels to [0, 1].
+      num_outputs: number of outputs, at least 1, also where they are not classes.
+      preprocessing: layer from inputs to [batch, features]. With one, float64 inputs are not
+        cast to the model's precision before it.
+      in_units: mean and scale of each output's target, two lists of num_outputs numbers.
+      parametrization: of every Dense layer, "standard" or "ntk" (see `layers.Dense`).
+      input_scaling: whether to learn a factor for each feature.
 
     Raises:
       ValueError: an argument is out of range.
@@ -49,8 +60,15 @@ class MLP(Model):
         kernel_regularizer=None,
         bias_regularizer=None,
         input_scale=1.0,
+        num_outputs=None,
+        preprocessing=None,
+        in_units=None,
+        parametrization="standard",
+        input_scaling=False,
         **kwargs,
     ):
+        if preprocessing is not None:
+            kwargs = {"autocast": False, **kwargs}  # inputs reach it as they are
         super().__init__(**kwargs)
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout: expected a share in [0, 1), got {dropout}")
@@ -66,10 +84,18 @@ class MLP(Model):
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         self.input_scale = input_scale
 
+        self.num_outputs = num_outputs
+        self.in_units = None if in_units is None else [list(values) for values in in_units]
+        self.parametrization = parametrization
+        self.input_scaling = input_scaling
+
         # The layers compute in the model's precision, even if it is not the default.
         dtype = self.dtype_policy
-        self.scale = keras.layers.Rescaling(input_scale, name="scale", dtype=dtype)
-        self.flatten = keras.layers.Flatten(name="flatten", dtype=dtype)
+        self.preprocessing = _layer(preprocessing)
+        if self.preprocessing is None:
+            self.scale = keras.layers.Rescaling(input_scale, name="scale", dtype=dtype)
+            self.flatten = keras.layers.Flatten(name="flatten", dtype=dtype)
+        self.scaling = Scale(6.0, name="input_scaling", dtype=dtype) if input_scaling else None
         self.hidden = [
             self._dense(units, self.activation, f"hidden_{i}")
             for i, units in enumerate(self.hidden_units, start=1)
@@ -79,7 +105,11 @@ class MLP(Model):
             for i in range(1, len(self.hidden) + 1)
             if dropout
         ]
-        self.outputs_layer = self._dense(num_classes, self.output_activation, "outputs")
+        count = num_classes if num_outputs is None else num_outputs
+        self.outputs_layer = self._dense(count, self.output_activation, "outputs")
+        self.units_layer = None
+        if self.in_units is not None:
+            self.units_layer = InUnits(*self.in_units, name="in_units", dtype=dtype)
 
     def _dense(self, units, activation, name):
         return Dense(
@@ -90,17 +120,24 @@ class MLP(Model):
             bias_initializer=self.bias_initializer,
             kernel_regularizer=self.kernel_regularizer,
             bias_regularizer=self.bias_regularizer,
+            parametrization=self.parametrization,
             name=name,
             dtype=self.dtype_policy,
         )
 
     def call(self, inputs, training=None):
-        h = self.flatten(self.scale(inputs))
+        if self.preprocessing is None:
+            h = self.flatten(self.scale(inputs))
+        else:
+            h = self.preprocessing(inputs)
+        if self.scaling is not None:
+            h = self.scaling(h)
         for i, layer in enumerate(self.hidden):
             h = layer(h)
             if self.dropouts:
                 h = self.dropouts[i](h, training=training)
-        return self.outputs_layer(h)
+        outputs = self.outputs_layer(h)
+        return outputs if self.units_layer is None else self.units_layer(outputs)
 
     def get_config(self):
         return {
@@ -116,4 +153,14 @@ class MLP(Model):
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
             "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
             "input_scale": self.input_scale,
+            "num_outputs": self.num_outputs,
+            "preprocessing": keras.saving.serialize_keras_object(self.preprocessing),
+            "in_units": self.in_units,
+            "parametrization": self.parametrization,
+            "input_scaling": self.input_scaling,
         }
+
+
+def _layer(given):
+    """A layer, or what its serialized form describes; None stays None."""
+    return keras.saving.deserialize_keras_object(given) if isinstance(given, dict) else given

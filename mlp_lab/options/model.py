@@ -3,8 +3,9 @@
 import dataclasses
 from typing import ClassVar
 
-from mlp_lab.options.checks import number, part, text, units
+from mlp_lab.options.checks import boolean, choice, number, part, text, units, whole
 from mlp_lab.options.option import Options, option
+from mlp_lab.options.registry import REGISTERED
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +30,7 @@ class ModelOptions(Options):
     )
     activation: str | None = option(
         None,
-        "of the hidden layers: sigmoid, softmax, tanh, relu, leaky_relu, module:Class or "
+        "of the hidden layers: " + ", ".join(REGISTERED["activation"]) + ", module:Class or "
         "module:function (default: the model's own; mlp: relu)",
         part,
         "NAME",
@@ -46,4 +47,30 @@ class ModelOptions(Options):
         "model's own; mlp: glorot_uniform)",
         text,
         "NAME",
+    )
+    parametrization: str | None = option(
+        None,
+        "of the layers: standard; or ntk, with inputs divided by the square root of their number, "
+        "so that one learning rate fits layers of any width (default: the model's own; mlp: "
+        "standard)",
+        choice(("standard", "ntk")),
+    )
+    input_scaling: bool | None = option(
+        None,
+        "learn a factor for each input of the first hidden layer (default: the model's own; mlp: "
+        "no)",
+        boolean,
+    )
+    numerical_embedding: str | None = option(
+        None,
+        "several learned features for each number of a table: none; periodic, from cosines of "
+        "learned frequencies; piecewise_linear, from its position among bins (default: none)",
+        choice(("none", "periodic", "piecewise_linear")),
+    )
+    embedding_dim: int | None = option(
+        None,
+        "length of the vector for an embedded number or category of a table, at least 2 (default: "
+        "4 for numbers; 8 for categories, of which those with more than 8 words are embedded)",
+        whole(2, 4096),
+        "N",
     )

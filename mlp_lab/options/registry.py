@@ -49,14 +49,17 @@ _LOSSES = {
 REGISTERED: Mapping[str, Mapping[str, str]] = {
     "model": {"mlp": "mlp_lab.models:MLP"},
     "activation": {
-        name: f"mlp_lab.activations:{cls}"
-        for name, cls in {
-            "sigmoid": "Sigmoid",
-            "softmax": "Softmax",
-            "tanh": "Tanh",
-            "relu": "ReLU",
-            "leaky_relu": "LeakyReLU",
-        }.items()
+        **{
+            name: f"mlp_lab.activations:{cls}"
+            for name, cls in {
+                "sigmoid": "Sigmoid",
+                "softmax": "Softmax",
+                "tanh": "Tanh",
+                "relu": "ReLU",
+                "leaky_relu": "LeakyReLU",
+            }.items()
+        },
+        **{name: f"keras.activations:{name}" for name in ("selu", "gelu", "mish", "swish")},
     },
     "loss": {name: f"mlp_lab.losses:{cls}" for name, cls in _LOSSES.items()},
     "metrics": {

@@ -67,9 +67,10 @@ class TrainingOptions(Options):
     )
     learning_rate_schedule: str = option(
         "constant",
-        "the learning rate over the run's steps: constant; or falling from --learning_rate to 0, "
-        "linear or as half a cosine",
-        choice(("constant", "linear", "cosine")),
+        "the learning rate over the run's steps: constant; falling from --learning_rate to 0, "
+        "linear or as half a cosine; or coslog4, four waves up to it, each twice as long as the "
+        "one before",
+        choice(("constant", "linear", "cosine", "coslog4")),
     )
     learning_rate_warmup: int = option(
         0, "number of first steps over which the learning rate rises linearly", whole(0), "N"

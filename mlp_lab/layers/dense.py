@@ -1,4 +1,6 @@
-"""Layers with weights."""
+"""The fully connected layer."""
+
+import math
 
 import keras
 from keras import ops
@@ -13,6 +15,12 @@ class Dense(keras.layers.Layer):
     Inputs [..., d] give outputs [..., units]; the kernel is [d, units], the bias [units].
     Both are created by the first call, when d is known.
 
+    With the NTK parametrization (Jacot et al., Neural Tangent Kernel, 2018) it is
+    activation(inputs / sqrt(d) @ kernel + bias), and the initial kernel is sqrt(d) times what the
+    initializer draws. The layer starts equal; steps that do not depend on the size of a gradient,
+    such as Adam's, then change the outputs of wide and narrow layers alike. Regularizers and
+    constraints see the kernel, without the division.
+
     Args:
       units: number of outputs, at least 1.
       activation: name, function or layer applied to the sum (see
@@ -26,10 +34,11 @@ class Dense(keras.layers.Layer):
       kernel_constraint: projection of the kernel after every update; any Keras
         constraint or its name.
       bias_constraint: projection of the bias.
+      parametrization: "standard" or "ntk".
 
     Raises:
-      ValueError: units is below 1; in the first call, the inputs have rank 0 or 1, or
-        an unknown last dimension.
+      ValueError: units is below 1, or there is no such parametrization; in the first call, the
+        inputs have rank 0 or 1, or an unknown last dimension.
     """
 
     def __init__(
@@ -43,11 +52,14 @@ class Dense(keras.layers.Layer):
         bias_regularizer=None,
         kernel_constraint=None,
         bias_constraint=None,
+        parametrization="standard",
         **kwargs,
     ):
         super().__init__(**kwargs)
         if not isinstance(units, int) or units < 1:
             raise ValueError(f"units: expected a whole number of at least 1, got {units!r}")
+        if parametrization not in ("standard", "ntk"):
+            raise ValueError(f"parametrization: expected standard or ntk, got {parametrization!r}")
         self.units = units
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -57,6 +69,7 @@ class Dense(keras.layers.Layer):
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
         self.bias_constraint = keras.constraints.get(bias_constraint)
+        self.parametrization = parametrization
         self.kernel = self.bias = None
         self.supports_masking = True  # the inputs' mask is valid for the outputs
 
@@ -71,7 +84,7 @@ class Dense(keras.layers.Layer):
         self.kernel = self.add_weight(
             name="kernel",
             shape=(input_shape[-1], self.units),
-            initializer=self.kernel_initializer,
+            initializer=self._ntk_kernel if self._is_ntk else self.kernel_initializer,
             regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint,
         )
@@ -84,7 +97,16 @@ class Dense(keras.layers.Layer):
                 constraint=self.bias_constraint,
             )
 
+    @property
+    def _is_ntk(self):
+        return self.parametrization == "ntk"
+
+    def _ntk_kernel(self, shape, dtype=None):
+        return self.kernel_initializer(shape, dtype=dtype) * math.sqrt(shape[0])
+
     def call(self, inputs):
+        if self._is_ntk:
+            inputs = ops.multiply(inputs, 1 / math.sqrt(self.kernel.shape[0]))
         outputs = ops.matmul(inputs, self.kernel)
         if self.bias is not None:
             # Not ops.add: TensorFlow's BiasAdd would sum its gradient in half precision.
@@ -108,4 +130,5 @@ class Dense(keras.layers.Layer):
             "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
             "kernel_constraint": keras.constraints.serialize(self.kernel_constraint),
             "bias_constraint": keras.constraints.serialize(self.bias_constraint),
+            "parametrization": self.parametrization,
         }
