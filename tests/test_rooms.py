@@ -16,6 +16,7 @@ ROOMS = [
     ["display", "folders", "precision_recall", "quiet", "regular", "standard_streams"],
     ["data", "writers", "checkpoints"],
     ["tables"],
+    ["user_data"],
     ["activations", "initializers", "losses", "optimizers", "learning_rates", "options"],
     ["layers", "metrics", "engine"],
     ["models"],
