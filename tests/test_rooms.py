@@ -17,6 +17,7 @@ ROOMS = [
     ["tasks"],
     ["data", "writers", "checkpoints"],
     ["tables"],
+    ["user_data"],
     ["activations", "initializers", "losses", "optimizers", "learning_rates", "options"],
     ["layers", "metrics", "engine"],
     ["models"],

@@ -2,7 +2,7 @@
 
 An IDX file consists of two zero bytes, one byte for the type of the items (8 = unsigned
 byte), one byte for the number of dimensions, one 32-bit big-endian size per dimension, and
-the items in C order.
+the items in C order, big-endian.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ import numpy as np
 from mlp_lab.data.faults import DataFault
 from mlp_lab.data.streams import MAX_ARRAY_BYTES, open_regular, read_up_to, unreadable
 
-UNSIGNED_BYTE = 0x08
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+"""NumPy's name of each type of items, as stored."""
+
 MAX_DIMS = 4
 """Most dimensions accepted: rows, height, width and channels."""
 
@@ -31,7 +33,7 @@ _MAX_EXPANSION = 1032
 
 
 def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
-    """Reads one IDX file of unsigned bytes.
+    """Reads one IDX file.
 
     Compression is recognized by gzip's first two bytes, whatever the file's name. Memory is
     bounded by what the file really holds: the size that the header claims is compared with
@@ -42,7 +44,8 @@ def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
       path: an IDX or gzipped IDX file.
 
     Returns:
-      A read-only uint8 array with the shape given in the header.
+      A read-only array with the shape and the type given in the header: uint8, int8, or 16-bit
+      or 32-bit integers, floats or doubles in big-endian order.
 
     Raises:
       DataFault: the file cannot be used; the message has the path and the reason.
@@ -75,11 +78,11 @@ def _decode(
     stream: BinaryIO | gzip.GzipFile, path: Path, file_size: int, *, zipped: bool
 ) -> np.ndarray:
     """Reads header and items; `file_size` is in bytes, as stored on the disk."""
-    shape = read_idx_header(stream, path)
-    claimed = math.prod(shape)
+    shape, dtype = read_idx_header(stream, path)
+    claimed = math.prod(shape) * dtype.itemsize
     claim = f"its header claims {_dims(shape)} = {claimed:,} bytes"
     # Of no rows or no columns too: NumPy multiplies the other sizes.
-    if math.prod(size or 1 for size in shape) > MAX_ARRAY_BYTES:
+    if math.prod(size or 1 for size in shape) * dtype.itemsize > MAX_ARRAY_BYTES:
         raise DataFault(path, f"{claim}, more than the limit of {MAX_ARRAY_BYTES:,} in all sizes")
     # What the file can hold at most is known before a single item is read.
     room = file_size * _MAX_EXPANSION if zipped else file_size - _header_bytes(shape)
@@ -95,16 +98,18 @@ def _decode(
     # One more byte reveals trailing data, and makes gzip verify its checksum at the end.
     if stream.read(1):
         raise DataFault(path, f"has trailing bytes: {claim}, but more follow")
-    array = np.frombuffer(data, dtype=np.uint8).reshape(shape)
+    array = np.frombuffer(data, dtype).reshape(shape)
     array.setflags(write=False)
     return array
 
 
-def read_idx_header(stream: BinaryIO | gzip.GzipFile, path: Path) -> tuple[int, ...]:
-    """Reads the header and returns the shape.
+def read_idx_header(
+    stream: BinaryIO | gzip.GzipFile, path: Path
+) -> tuple[tuple[int, ...], np.dtype]:
+    """Reads the header and returns the shape and the type of the items.
 
     Raises:
-      DataFault: it is not the header of an IDX file of unsigned bytes.
+      DataFault: it is not the header of an IDX file.
     """
     magic = bytes(read_up_to(stream.read, 4))
     if not magic:
@@ -116,16 +121,29 @@ def read_idx_header(stream: BinaryIO | gzip.GzipFile, path: Path) -> tuple[int, 
             path, f"is not an IDX file: bad magic number 0x{magic.hex()}, expected 0x000008.."
         )
     kind, dims = magic[2], magic[3]
-    if kind != UNSIGNED_BYTE:
-        raise DataFault(
-            path, f"holds items of IDX type 0x{kind:02x}, expected 0x08 (unsigned byte)"
-        )
+    if kind not in TYPES:
+        known = ", ".join(f"0x{known:02x}" for known in TYPES)
+        raise DataFault(path, f"holds items of IDX type 0x{kind:02x}, expected one of {known}")
     if not 1 <= dims <= MAX_DIMS:
         raise DataFault(path, f"claims {dims} dimensions, expected 1 to {MAX_DIMS}")
     sizes = bytes(read_up_to(stream.read, 4 * dims))
     if len(sizes) < 4 * dims:
         raise DataFault(path, "is truncated: it ends within the IDX header")
-    return struct.unpack(f">{dims}I", sizes)
+    return struct.unpack(f">{dims}I", sizes), np.dtype(TYPES[kind])
+
+
+def is_idx(path: Path) -> bool:
+    """Whether the file, unpacked if it is gzipped, starts like an IDX file."""
+    with open_regular(path) as raw:
+        try:
+            start = raw.read(4)
+            if start[:2] == _GZIP_MAGIC:
+                raw.seek(0)
+                with gzip.GzipFile(fileobj=raw, mode="rb") as stream:
+                    start = stream.read(4)
+        except (EOFError, OSError, zlib.error):
+            return False
+    return len(start) == 4 and start[:2] == b"\0\0" and start[2] in TYPES and start[3] > 0
 
 
 def _header_bytes(shape: tuple[int, ...]) -> int:

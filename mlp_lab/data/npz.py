@@ -1,4 +1,4 @@
-"""Reader of Keras' npz layout (x_train, y_train, x_test, y_test in one .npz file).
+"""Reader of .npz files, such as Keras' (x_train, y_train, x_test, y_test), and of .npy files.
 
 `numpy.load` trusts a member's header and allocates what it claims. This reader first compares
 the header, the zip directory and the size limit, and it cannot unpickle anything.
@@ -12,6 +12,8 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
@@ -25,6 +27,9 @@ HEADER_BYTES = 16 * 1024
 """More than the longest header numpy accepts (10,000 bytes)."""
 
 _MOST_DIMS = 32
+
+Check = Callable[[np.dtype, str, Path], None]
+"""Raises `DataFault` if the array with this name, in this file, must not have this type."""
 
 # NotImplementedError: unknown zip version. RuntimeError: encrypted member. ValueError,
 # OverflowError and struct.error: damaged directory entries.
@@ -40,15 +45,48 @@ _BROKEN = (
 )
 
 
-def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """Reads the four arrays of an .npz file.
+def check_dtype(dtype: np.dtype, name: str, path: Path) -> None:
+    """Refuses images (`x_*`) that are not uint8, and labels (`y_*`) that are not integers."""
+    check_plain(dtype, name, path)
+    if name.startswith("x") and dtype != np.uint8:
+        raise DataFault(path, f"{name} holds {dtype} items, expected uint8 pixels (0 to 255)")
+    if dtype.kind not in "iu":
+        raise DataFault(path, f"{name} holds {dtype} items, expected integer labels")
 
-    Images (`x_*`) must be uint8, labels (`y_*`) may have any integer type; shapes are
-    checked elsewhere (`checks.checked`). Memory use grows with the data that the members
-    really hold, not with what a header claims.
+
+def check_plain(dtype: np.dtype, name: str, path: Path) -> None:
+    """Refuses arrays that only unpickling could read."""
+    if dtype.hasobject:
+        raise DataFault(
+            path,
+            f"{name} holds pickled objects, which are never loaded; before saving, convert it "
+            "with astype(float) if it holds numbers, or astype(str) if it holds texts",
+        )
+
+
+def npz_names(path: str | os.PathLike[str]) -> list[str]:
+    """Names of the arrays in an .npz file, without reading them.
+
+    Raises:
+      DataFault: the file cannot be used.
+    """
+    with _opened(Path(path)) as archive:
+        names = [member.filename for member in archive.infolist()]
+    return [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
+
+
+def read_npz(
+    path: str | os.PathLike[str], names: Sequence[str] = ARRAY_NAMES, check: Check = check_dtype
+) -> dict[str, np.ndarray]:
+    """Reads arrays of an .npz file.
+
+    Shapes are checked elsewhere (`checks.checked`). Memory use grows with the data that the
+    members really hold, not with what a header claims, and has a limit for all arrays together.
 
     Args:
       path: an .npz file, compressed or not.
+      names: of the arrays to read.
+      check: which types they may have.
 
     Returns:
       The arrays by name, read-only, with the stored types.
@@ -58,17 +96,37 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         reason.
     """
     path = Path(path)
+    with _opened(path) as archive:
+        members = {member.filename: member for member in archive.infolist()}
+        missing = [name for name in names if f"{name}.npy" not in members]
+        if missing:
+            raise DataFault(path, _missing(missing, names, list(members)))
+        chosen = {name: members[f"{name}.npy"] for name in names}
+        for name, member in chosen.items():
+            _check_size(member.file_size, name, path)
+        _check_size(sum(member.file_size for member in chosen.values()), "all together", path)
+        return {
+            name: _read_member(archive, member, name, path, check)
+            for name, member in chosen.items()
+        }
+
+
+def _check_size(size: int, name: str, path: Path) -> None:
+    if size > MAX_ARRAY_BYTES:
+        raise DataFault(
+            path,
+            f"{name} takes {size:,} bytes, more than the limit of {MAX_ARRAY_BYTES:,}; save each "
+            "array with numpy.save as a .npy file, whose rows can stay in the file",
+        )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """An open archive; all errors of reading it become `DataFault`."""
     with open_regular(path) as raw:
         try:
             with zipfile.ZipFile(cast(IO[bytes], InPieces(raw))) as archive:
-                members = {member.filename: member for member in archive.infolist()}
-                missing = [name for name in ARRAY_NAMES if f"{name}.npy" not in members]
-                if missing:
-                    raise DataFault(path, _missing(missing, list(members)))
-                return {
-                    name: _read_member(archive, members[f"{name}.npy"], name, path)
-                    for name in ARRAY_NAMES
-                }
+                yield archive
         except DataFault:
             raise
         except _BROKEN as error:
@@ -101,23 +159,18 @@ class InPieces:
         return self._file.read(size)
 
 
-def _missing(missing: list[str], found: list[str]) -> str:
+def _missing(missing: list[str], names: Sequence[str], found: list[str]) -> str:
     shown = [name.removesuffix(".npy") for name in found[:6]]
     return (
-        f"lacks {', '.join(missing)}; an .npz file must hold {', '.join(ARRAY_NAMES)}, "
+        f"lacks {', '.join(missing)}; an .npz file must hold {', '.join(names)}, "
         f"this one holds {', '.join(shown) or 'nothing'}"
         + (f" and {len(found) - 6} more" if len(found) > 6 else "")
     )
 
 
 def _read_member(
-    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, path: Path
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, name: str, path: Path, check: Check
 ) -> np.ndarray:
-    if member.file_size > MAX_ARRAY_BYTES:
-        raise DataFault(
-            path,
-            f"{name} takes {member.file_size:,} bytes, more than the limit of {MAX_ARRAY_BYTES:,}",
-        )
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         # numpy writes no others, and zipfile decompresses them without a bound.
         raise DataFault(
@@ -128,7 +181,7 @@ def _read_member(
     with archive.open(member) as stream:
         start = read_up_to(stream.read, min(HEADER_BYTES, member.file_size))
         shape, fortran, dtype, header_bytes = read_npy_header(start, name, path)
-        check_dtype(dtype, name, path)
+        check(dtype, name, path)
         claimed = math.prod(shape) * dtype.itemsize
         stored = member.file_size - header_bytes
         if claimed != stored:
@@ -144,6 +197,49 @@ def _read_member(
             raise DataFault(
                 path, f"{name} is truncated: {len(data):,} bytes of {claimed:,} are there"
             )
+    return _shaped(data, dtype, shape, fortran)
+
+
+def read_npy(path: str | os.PathLike[str], check: Check = check_plain) -> np.ndarray:
+    """Reads a .npy file.
+
+    Args:
+      path: a .npy file.
+      check: which types it may have.
+
+    Returns:
+      The array, read-only, with the stored type.
+
+    Raises:
+      DataFault: the file cannot be used, or its size is not what its header says.
+    """
+    path = Path(path)
+    with open_regular(path) as file:
+        try:
+            size = os.fstat(file.fileno()).st_size
+            data = read_up_to(file.read, min(HEADER_BYTES, size))
+            shape, fortran, dtype, header_bytes = read_npy_header(data, "it", path)
+            check(dtype, "it", path)
+            claimed = math.prod(shape) * dtype.itemsize
+            _check_size(claimed, "it", path)
+            if claimed != size - header_bytes:
+                raise DataFault(
+                    path,
+                    f"its header claims the shape {shape} = {claimed:,} bytes, but "
+                    f"{size - header_bytes:,} follow it",
+                )
+            del data[:header_bytes]
+            data += read_up_to(file.read, claimed - len(data))
+            return _shaped(data, dtype, shape, fortran)
+        except DataFault:
+            raise
+        except OSError as error:
+            raise unreadable(path, error) from error
+        except ValueError as error:  # the file has become shorter, or items have no size
+            raise DataFault(path, f"is not a readable .npy file ({error})") from error
+
+
+def _shaped(data: bytearray, dtype: np.dtype, shape: tuple[int, ...], fortran: bool) -> np.ndarray:
     array = np.frombuffer(data, dtype=dtype).reshape(shape, order="F" if fortran else "C")
     array.setflags(write=False)
     return array
@@ -181,13 +277,3 @@ def read_npy_header(
     except Exception as error:  # numpy parses the header as Python, so any error may come.
         raise DataFault(path, f"{name} has no valid .npy header ({error})") from error
     return shape, fortran, dtype, stream.tell()
-
-
-def check_dtype(dtype: np.dtype, name: str, path: Path) -> None:
-    """Raises `DataFault` if an array with this name must not have this type."""
-    if dtype.hasobject:
-        raise DataFault(path, f"{name} holds pickled objects, which are never loaded")
-    if name.startswith("x") and dtype != np.uint8:
-        raise DataFault(path, f"{name} holds {dtype} items, expected uint8 pixels (0 to 255)")
-    if dtype.kind not in "iu":
-        raise DataFault(path, f"{name} holds {dtype} items, expected integer labels")

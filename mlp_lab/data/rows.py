@@ -266,7 +266,7 @@ def open_rows(path: str | os.PathLike[str], memory_mb: int = MEMORY_MB) -> Rows:
     """Opens an array in a `.npy` file or a plain IDX file, without reading its rows.
 
     Args:
-      path: a .npy file of numbers in C order, or an IDX file of unsigned bytes.
+      path: a .npy file of numbers in C order, or an IDX file.
       memory_mb: how many MB (of 10^6 bytes) of its rows a pipeline may hold at once.
 
     Raises:
@@ -285,7 +285,7 @@ def open_rows(path: str | os.PathLike[str], memory_mb: int = MEMORY_MB) -> Rows:
                 what = "pickled objects, which are never loaded" if dtype.hasobject else dtype
                 raise DataFault(path, f"holds {what}, expected numbers")
         else:
-            shape, dtype = read_idx_header(file, path), np.dtype(np.uint8)
+            shape, dtype = read_idx_header(file, path)
             header = file.tell()
     if not shape or any(n < 1 for n in shape):
         raise DataFault(path, f"its header claims the shape {shape}: there are no rows")

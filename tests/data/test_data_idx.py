@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import mlp_lab.data
-from mlp_lab.data import DataFault, read_idx
+from mlp_lab.data import DataFault, open_rows, read_idx
 from mlp_lab.data.streams import MAX_ARRAY_BYTES
 
 REPOSITORY = Path(mlp_lab.data.__file__).parents[2]
@@ -62,6 +62,20 @@ def test_known_bytes(tmp_path: Path) -> None:
     assert read_idx(path).tolist() == [[1, 2, 3], [4, 5, 255]]
 
 
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [(9, "int8"), (0x0B, "int16"), (0x0C, "int32"), (0x0D, "float32"), (0x0E, "float64")],
+)
+def test_types(tmp_path: Path, kind: int, name: str) -> None:
+    values = np.array([[1, -2, 100], [0, 5, -128]], name)
+    path = write(
+        tmp_path, header(2, 3, kind=kind) + values.astype(f">{values.dtype.str[1:]}").tobytes()
+    )
+    for read in (read_idx(path), np.asarray(open_rows(path))):
+        assert read.dtype.newbyteorder("=") == name
+        np.testing.assert_array_equal(read, values)
+
+
 def test_two_gzip_members_are_one_stream(tmp_path: Path) -> None:
     content = gzip.compress(header(4) + b"\1\2") + gzip.compress(b"\3\4")
     assert read_idx(write(tmp_path, content)).tolist() == [1, 2, 3, 4]
@@ -80,7 +94,8 @@ ZIPPED = gzip.compress(WHOLE, mtime=0)
         (b"\0\0\x08", "3 bytes are too few"),
         (b"\x89PNG" + bytes(40), "bad magic number 0x89504e47"),
         (b"PK\3\4" + bytes(40), "not an IDX file"),
-        (header(40, kind=0x0D) + bytes(160), "type 0x0d, expected 0x08"),
+        (header(40, kind=0x0A) + bytes(160), "type 0x0a, expected one of 0x08, 0x09, 0x0b"),
+        (header(40, kind=0x0D) + bytes(159), "40 = 160 bytes, but the file has only 167 bytes"),
         (b"\0\0\x08\0", "claims 0 dimensions"),
         (header(1, 1, 1, 1, 1) + b"\0", "claims 5 dimensions, expected 1 to 4"),
         (b"\0\0\x08\xff" + bytes(2000), "claims 255 dimensions"),
