@@ -92,8 +92,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="runs of each")
     parser.add_argument("--flags", default="", help="further flags of train.py")
     parser.add_argument("--recipe", default=str(HERE.parent / "configs" / "table.flags"))
-    parser.add_argument("--part", choices=("test", "validation"), default="test",
-                        help="validation: choose settings by these figures, not by the test's")
+    parser.add_argument(
+        "--part",
+        choices=("test", "validation"),
+        default="test",
+        help="validation: choose settings by these figures, not by the test's",
+    )
     parser.add_argument("--json", type=Path, help="write all figures there")
     parser.add_argument("--one", nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()

@@ -1,6 +1,9 @@
 """The multilayer perceptron."""
 
+import math
+
 import keras
+from keras import ops
 
 from mlp_lab import activations, initializers
 from mlp_lab.layers import Dense, InUnits, Scale
@@ -129,7 +132,9 @@ class MLP(Model):
         if self.preprocessing is None:
             h = self.flatten(self.scale(inputs))
         else:
-            h = self.preprocessing(inputs)
+            rank = len(inputs.shape)
+            flat = inputs if rank == 2 else ops.reshape(inputs, (-1, math.prod(inputs.shape[1:])))
+            h = self.preprocessing(flat)
         if self.scaling is not None:
             h = self.scaling(h)
         for i, layer in enumerate(self.hidden):

@@ -119,9 +119,7 @@ class UserDataOptions(Options):
         text,
         "yes|no",
     )
-    encoding: str | None = option(
-        None, "of the table's text (default: recognized)", text, "NAME"
-    )
+    encoding: str | None = option(None, "of the table's text (default: recognized)", text, "NAME")
     missing: str | None = option(
         None,
         "words for a missing value, separated by commas, beside those that always mean it, such "

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from mlp_lab import activations, initializers, losses, user_data
-from mlp_lab.data import Dataset
+from mlp_lab.data import Dataset, Rows
 from mlp_lab.display import megabytes
 from mlp_lab.errors import InputError
 from mlp_lab.layers import TablePreprocessing
@@ -116,10 +116,18 @@ def _of_data(config: Config, dataset: Dataset) -> dict[str, Any]:
     inputs = user_data.inputs_of(dataset)
     if inputs is None:
         if embedding:
-            raise InputError([*embedding][0], "is for numbers of a table; leave it out")
-        return {**given, "input_scale": _PIXEL_SCALE}
-    given["preprocessing"] = TablePreprocessing.from_data(inputs, np.asarray(x[:]), **embedding)
+            raise InputError(next(iter(embedding)), "is for numbers of a table; leave it out")
+        return {**given, "input_scale": _PIXEL_SCALE if config.data is None else _scale(x)}
+    given["preprocessing"] = TablePreprocessing.from_data(
+        inputs, np.asarray(x[:]).reshape(len(x), -1), **embedding
+    )
     return given
+
+
+def _scale(x: Any) -> float:
+    """The factor that maps bytes to [0, 1]: pixels by 1 / 255, others by their maximum."""
+    most = 255 if isinstance(x, Rows) else int(x.max())
+    return 1 / max(most, 1)
 
 
 def completed(config: Config, dataset: Dataset, say: Callable[[str], None]) -> Config:

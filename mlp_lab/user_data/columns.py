@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from mlp_lab.data import Dataset
@@ -10,9 +12,10 @@ from mlp_lab.user_data.table import TableDataset
 
 
 def inputs_of(dataset: Dataset) -> list[Input] | None:
-    """What each column of a sample is; None for 8-bit images, whose pixels have one scale."""
+    """What each column of a flat sample is; None for bytes, such as pixels, which have one scale."""
     if isinstance(dataset, TableDataset):
         return dataset.schema.inputs
     if dataset.x_train.dtype == np.uint8:
         return None
-    return [Input(str(place), "number") for place in range(dataset.x_train.shape[-1])]
+    columns = math.prod(dataset.x_train.shape[1:])
+    return [Input(str(place), "number") for place in range(columns)]

@@ -26,10 +26,10 @@ from mlp_lab.tables import (
     find_target,
     parse_columns,
     read,
-    split,
     split_by_group,
     split_by_time,
 )
+from mlp_lab.user_data.parts import choose_rows
 from mlp_lab.user_data.wanted import Wanted, stem_of
 
 
@@ -182,17 +182,8 @@ def _chosen(
         chosen = split_by_group(table, wanted.group, share, wanted.seed, purpose)
         return table.take(chosen.train), table.take(chosen.test), chosen.how
     classes = target.encode(table).y if kind in ("classes", "binary") else None
-    chosen = split(len(table), share, wanted.seed, classes, purpose)
-    train, test = chosen.train, chosen.test
-    if classes is not None:
-        # A class is learned before it is tested.
-        lost = ~np.isin(classes[test], classes[train])
-        train, test = np.sort(np.concatenate([train, test[lost]])), test[~lost]
-    if not len(test):
-        raise InputError(
-            f"{purpose}_split", f"{share} of {len(table):,} rows leaves none for the {purpose} part"
-        )
-    return table.take(train), table.take(test), chosen.how
+    chosen = choose_rows(len(table), share, wanted.seed, classes, purpose)
+    return table.take(chosen.train), table.take(chosen.test), chosen.how
 
 
 def _encoded(

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from mlp_lab.data.rows import MEMORY_MB
 from mlp_lab.tables import Form
 
 
@@ -27,6 +28,7 @@ class Wanted:
       arrays: names of arrays, `"x=features,y=labels"`; None for the usual ones.
       image_size: height and width of pictures, `"28"` or `"28x32"`; None for theirs.
       color: "auto", "gray" or "rgb".
+      data_memory_mb: x of plain npy and IDX files that is larger stays in its files.
       form: what is known about the text of a table.
       seed: chooses the rows of the parts.
     """
@@ -43,6 +45,7 @@ class Wanted:
     arrays: str | None = None
     image_size: str | None = None
     color: str = "auto"
+    data_memory_mb: int = MEMORY_MB
     form: Form = dataclasses.field(default_factory=Form)
     seed: int = 0
 
