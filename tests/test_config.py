@@ -16,6 +16,7 @@ from mlp_lab.errors import InputError
 from mlp_lab.options import flags
 from mlp_lab.options.config import Config
 from mlp_lab.options.option import flag_name
+from mlp_lab.options.user_data import UserDataOptions
 
 OPTIONS = {
     "dataset": st.sampled_from(["mnist", "fashion_mnist"]),
@@ -26,6 +27,12 @@ OPTIONS = {
     "activation": st.none() | st.sampled_from(["tanh", "leaky_relu(alpha=0.3)", "mine:f"]),
     "dropout": st.none() | st.floats(0, 1, exclude_max=True),
     "kernel_initializer": st.none() | st.sampled_from(["zeros", "truncated_normal_0.1"]),
+    "data": st.none() | st.just("people.csv"),
+    "label_smoothing": st.none() | st.floats(0, 1, exclude_max=True),
+    "parametrization": st.none() | st.just("ntk"),
+    "input_scaling": st.none() | st.booleans(),
+    "numerical_embedding": st.none() | st.just("periodic"),
+    "embedding_dim": st.none() | st.integers(2, 4096),
     "loss": st.sampled_from(["mse", "binary_crossentropy", "mine:Loss(gamma=2.0)"]),
     "from_logits": st.booleans(),
     "labels": st.sampled_from(["auto", "one_hot", "integer"]),
@@ -60,6 +67,8 @@ OPTIONS = {
 def test_every_option_is_drawn_or_left_out_on_purpose():
     left_out = {"data_dir", "precision", "run_eagerly", "name", "overwrite", "resume", "strategy"}
     left_out |= {"accept_changes"}
+    # These need --data; below.
+    left_out |= {field.name for field in dataclasses.fields(UserDataOptions)} - {"data"}
     assert {field.name for field in dataclasses.fields(Config)} == {*OPTIONS, *left_out}
 
 
@@ -67,8 +76,36 @@ def test_every_option_is_drawn_or_left_out_on_purpose():
 def test_flagfile_gives_the_config_again(options):
     if options.get("histogram_every") == "auto":
         options = {**options, "deterministic": False}  # excludes it
+    if options.get("data"):  # excludes these
+        options = {n: v for n, v in options.items() if n not in ("dataset", "data_source")}
     config = Config(**options)
     assert flags.parse(flags.to_text(config).splitlines()) == config
+
+
+def test_flagfile_gives_the_options_of_own_data_again():
+    given = {
+        "data": "my data.csv",
+        "target": 'a,"b, c"',
+        "task": "numbers",
+        "columns": 'age:number,"zip, code":category',
+        "test_data": "other data.csv",
+        "test_split": 0.1,
+        "group": "the person",
+        "class_weight": "yes:2,no:0.5",
+        "arrays": "x=features,y=labels",
+        "image_size": "28x32",
+        "color": "gray",
+        "delimiter": "semicolon",
+        "quote": "'",
+        "decimal": ",",
+        "header": "no",
+        "encoding": "cp1252",
+        "missing": "n.a.,?",
+    }
+    config = Config(**given)
+    again = flags.parse(flags.to_text(config).splitlines())
+    assert again == config
+    assert {*given, "time"} == {field.name for field in dataclasses.fields(UserDataOptions)}
 
 
 def test_flagfile_names_no_folder_of_its_own():
@@ -80,6 +117,8 @@ def test_flagfile_names_no_folder_of_its_own():
 def test_defaults_are_the_shipped_configuration():
     config = flags.parse([f"--flagfile={ROOT}/configs/fashion_mnist.flags"])
     defaults = dataclasses.replace(Config(), hidden_units=(256, 128, 64, 32), activation="relu")
+    chosen = {"loss": "categorical_crossentropy", "metrics": ("accuracy", "mean_squared_error")}
+    defaults = dataclasses.replace(defaults, **chosen)  # of published data sets
     assert config == defaults == flags.parse(flags.to_text(config).splitlines())
 
 

@@ -1,20 +1,17 @@
 """From names to objects: the model, loss, metrics and optimizer that a config asks for."""
 
 import contextlib
-import dataclasses
 import inspect
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 
-from mlp_lab import activations, initializers, losses, user_data
-from mlp_lab.data import Dataset, Rows
+from mlp_lab import activations, initializers, losses
+from mlp_lab.data import Dataset
 from mlp_lab.display import megabytes
 from mlp_lab.errors import InputError
-from mlp_lab.layers import TablePreprocessing
 from mlp_lab.learning_rates import Warmup
 from mlp_lab.models import GlassBox
 from mlp_lab.models.budget import Budget, limited, memory
@@ -22,9 +19,8 @@ from mlp_lab.options import registry
 from mlp_lab.options.config import Config
 from mlp_lab.probes import Probe
 from mlp_lab.tasks import Numbers, Task
+from mlp_lab.training.of_data import model_arguments
 
-_PUBLISHED_LOSS = "categorical_crossentropy"
-_PUBLISHED_METRICS = ("accuracy", "mean_squared_error")
 _MODEL_OPTIONS = (
     "hidden_units",
     "activation",
@@ -33,9 +29,6 @@ _MODEL_OPTIONS = (
     "parametrization",
     "input_scaling",
 )
-_EMBEDDING_OPTIONS = ("numerical_embedding", "embedding_dim")
-# 8-bit pixels to [0, 1].
-_PIXEL_SCALE = 1 / 255
 
 
 class Parts(NamedTuple):
@@ -62,7 +55,7 @@ def model(config: Config, dataset: Dataset) -> keras.Model:
     """Makes the model; it is not built yet.
 
     Its `__init__` gets those of these arguments that it names: num_outputs, also as num_classes;
-    what `user_data.inputs_of` gives for the data, such as input_scale, the factor that maps
+    what `of_data.model_arguments` gives for the data, such as input_scale, the factor that maps
     pixels to [0, 1]; and the options of the group Model if they are set.
 
     Raises:
@@ -93,64 +86,13 @@ def model(config: Config, dataset: Dataset) -> keras.Model:
         options["activation"] = _activation(options["activation"])
     if "kernel_initializer" in options:
         options["kernel_initializer"] = _initializer(options["kernel_initializer"])
-    offered = {**_of_data(config, dataset), **options}
+    offered = {**model_arguments(config, dataset), **options}
     with fits_memory(model_option(config), config.model) as budget:
         # The layers are made one after another; these kernels are known before the first.
         for shape in itertools.pairwise(config.hidden_units or ()):
             budget.take(shape, "float32")
     with fits_memory(model_option(config), config.model):
         return registry.create(part, GlassBox, "a subclass of mlp_lab.Model", offered)
-
-
-def _of_data(config: Config, dataset: Dataset) -> dict[str, Any]:
-    """Arguments of a model that go by the data, by name."""
-    task, x = dataset.task, dataset.x_train
-    given: dict[str, Any] = {"num_outputs": task.num_outputs, "num_classes": task.num_outputs}
-    if isinstance(task, Numbers):
-        given["in_units"] = (task.mean, task.scale)
-    embedding = {
-        name: getattr(config, name)
-        for name in _EMBEDDING_OPTIONS
-        if getattr(config, name) is not None
-    }
-    inputs = user_data.inputs_of(dataset)
-    if inputs is None:
-        if embedding:
-            raise InputError(next(iter(embedding)), "is for numbers of a table; leave it out")
-        return {**given, "input_scale": _PIXEL_SCALE if config.data is None else _scale(x)}
-    given["preprocessing"] = TablePreprocessing.from_data(
-        inputs, np.asarray(x[:]).reshape(len(x), -1), **embedding
-    )
-    return given
-
-
-def _scale(x: Any) -> float:
-    """The factor that maps bytes to [0, 1]: pixels by 1 / 255, others by their maximum."""
-    most = 255 if isinstance(x, Rows) else int(x.max())
-    return 1 / max(most, 1)
-
-
-def completed(config: Config, dataset: Dataset, say: Callable[[str], None]) -> Config:
-    """The options, with those that are left to the data chosen.
-
-    Args:
-      config: the options.
-      dataset: the data.
-      say: told what of the options is changed because the data are few.
-    """
-    task, chosen = dataset.task, {}
-    published = config.data is None
-    if config.loss is None:
-        chosen["loss"] = _PUBLISHED_LOSS if published else task.loss
-    if config.metrics is None:
-        # What is descended is in the logs as "loss".
-        names = _PUBLISHED_METRICS if published else task.metrics
-        chosen["metrics"] = names
-    rows = len(dataset.x_train)
-    if not published and config.batch_size > rows:
-        chosen["batch_size"] = rows
-        say(f"batch size: {rows}, all training rows, in place of {config.batch_size}")
-    return dataclasses.replace(config, **chosen) if chosen else config
 
 
 @contextlib.contextmanager
@@ -290,21 +232,3 @@ def unregistered(*made: Any) -> list[str]:
         if ">" not in keras.saving.get_registered_name(cls)
         and not cls.__module__.startswith("keras.")
     ]
-
-
-def label_form(config: Config, task: Task, chosen_loss: keras.losses.Loss) -> str:
-    """The form in which the loss takes the labels.
-
-    Of classes it is `"one_hot"` or `"integer"`: what --labels says, or what the loss states. A
-    custom loss states it as a class attribute `label_form`; without one it gets the labels as
-    they are, integers. Of other tasks it is `"outputs"`: numbers in the shape of the outputs.
-    """
-    if task.kind != "classes":
-        if config.labels != "auto":
-            raise InputError(
-                "labels", f"is about one of several classes, the task is {task.kind}; leave it out"
-            )
-        return "outputs"
-    if config.labels != "auto":
-        return config.labels
-    return getattr(chosen_loss, "label_form", "integer")

@@ -21,7 +21,7 @@ from mlp_lab.errors import InputError
 from mlp_lab.options.config import Config
 from mlp_lab.probes import Probe
 from mlp_lab.tasks import Task, class_weights
-from mlp_lab.training import parts
+from mlp_lab.training import of_data, parts
 from mlp_lab.training.fit_check import check_fit
 
 # Test images of a streamed set that pictures are drawn from.
@@ -147,7 +147,7 @@ def prepare(config: Config, replicas: Replicas, say: Callable[[str], None]) -> S
       InputError: the data cannot be used, or a part cannot be made.
     """
     dataset = _load(config, say)
-    config = parts.completed(config, dataset, say)
+    config = of_data.completed(config, dataset, say)
     _check_batch_size(config.batch_size, len(dataset.x_train), replicas.count)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
@@ -160,7 +160,7 @@ def prepare(config: Config, replicas: Replicas, say: Callable[[str], None]) -> S
         dataset,
         *made,
         probes=parts.probes(config),
-        label_form=parts.label_form(config, dataset.task, made.loss),
+        label_form=of_data.label_form(config, dataset.task, made.loss),
     )
     _ = setup.weights  # refused before anything is written
     return setup

@@ -12,7 +12,7 @@ from mlp_lab.user_data.table import TableDataset
 
 
 def inputs_of(dataset: Dataset) -> list[Input] | None:
-    """What each column of a flat sample is; None for bytes, such as pixels, which have one scale."""
+    """What each column of a flat sample is; None for bytes, which have one scale."""
     if isinstance(dataset, TableDataset):
         return dataset.schema.inputs
     if dataset.x_train.dtype == np.uint8:
