@@ -173,6 +173,7 @@ def test_a_data_set():
         "  y_train      i32[6000]       0.024 MB\n"
         "  x_test       u8[10,28,28]    0.0078 MB\n"
         "  y_test       i32[10]         4e-05 MB\n"
+        "  task         classes\n"
         "  class_names  10: class 0, class 1, class 2, ..., class 9\n"
         "  origin       data_dir        /data/mnist\n"
         "  published    True"

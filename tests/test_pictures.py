@@ -591,7 +591,8 @@ def test_graph_is_written_to_the_event_file(make_view):
 
 def test_standard_pictures_know_when():
     standard = pictures.standard()
-    assert {type(picture).__name__ for picture in standard} == set(pictures.__all__) - {
+    every = [*standard, *pictures.standard("numbers")]
+    assert {type(picture).__name__ for picture in every} == set(pictures.__all__) - {
         "Picture",
         "View",
         "standard",

@@ -212,7 +212,7 @@ def test_schedule_and_held_out_samples(schedule, warmup, home, logs):
     arguments += [f"--learning_rate_schedule={schedule}", f"--learning_rate_warmup={warmup}"]
     arguments += ["--histogram_every=7", "--probes=batch", "--learning_rate=0.01"]
     done = succeed(*arguments, "--validation_split=0.25", home=home)
-    assert "5,250 training and 1,750 held-out images" in done
+    assert "5,250 training, 1,750 validation and 2,000 test images" in done
     steps = 2 * -(-5250 // 128)
     rates = events.read(logs / schedule / "train")["learning_rate"]
     assert list(rates) == list(range(0, steps, 7))

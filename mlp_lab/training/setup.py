@@ -86,9 +86,8 @@ class Setup(Displayed):
     @functools.cached_property
     def validation(self) -> tuple[Any, Any]:
         """(x, y) to test on after every epoch: what is held out, or else the test part."""
-        data = self.dataset
         if self.held_out:
-            return data.x_validation, self._labels(data.y_validation)
+            return self.dataset.x_validation, self._labels(self.dataset.y_validation)
         return self.test
 
     @functools.cached_property
@@ -104,10 +103,10 @@ class Setup(Displayed):
     @functools.cached_property
     def pictured(self) -> tuple[Any, Any]:
         """(x, y) that pictures are drawn from, in memory: classes as integers."""
-        data = self.dataset
-        arrays: Any = data.x_test, data.y_test
+        dataset = self.dataset
+        arrays: Any = dataset.x_test, dataset.y_test
         if self.held_out:
-            arrays = data.x_validation, data.y_validation
+            arrays = dataset.x_validation, dataset.y_validation
         if any(isinstance(array, data.Rows) for array in arrays):
             arrays = arrays[0][:_PICTURED], arrays[1][:_PICTURED]
         return arrays
