@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import sklearn.metrics
 import tensorflow as tf
 from blocks import TOLERANCE, numpy64, own_classes, sigmoid64, softmax64
 from covering import thinned
@@ -20,6 +21,7 @@ CLASSES = {
     for name, value in own_classes(module).items()
 }
 FEATURES, OUTPUTS = 4, 3
+SCALE = (0.5, 2.0, 4.0)
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -59,15 +61,29 @@ EXAMPLES = {
     ),
     "losses.BinaryCrossentropy": lambda: losses.BinaryCrossentropy(True, "sum", name="b"),
     "losses.CategoricalCrossentropy": lambda: losses.CategoricalCrossentropy(True),
+    "losses.Huber": lambda: losses.Huber(0.75),
+    "losses.MeanAbsoluteError": lambda: losses.MeanAbsoluteError("sum", name="a"),
     "losses.MeanSquaredError": lambda: losses.MeanSquaredError("sum", name="m"),
-    "losses.SparseCategoricalCrossentropy": lambda: losses.SparseCategoricalCrossentropy(True),
+    "losses.SparseCategoricalCrossentropy": lambda: losses.SparseCategoricalCrossentropy(
+        True, label_smoothing=0.125
+    ),
+    "losses.Standardized": lambda: losses.Standardized(losses.Huber(0.5), SCALE),
+    "metrics.AUC": lambda: metrics.AUC(OUTPUTS, from_logits=True, num_bins=2048),
     "metrics.Accuracy": lambda: metrics.Accuracy(name="a"),
+    "metrics.BalancedAccuracy": lambda: metrics.BalancedAccuracy(OUTPUTS, name="b"),
     "metrics.BinaryCrossentropy": lambda: metrics.BinaryCrossentropy(True),
     "metrics.CategoricalCrossentropy": lambda: metrics.CategoricalCrossentropy(True, name="c"),
     "metrics.ConfusionCounts": lambda: metrics.ConfusionCounts(OUTPUTS),
+    "metrics.F1": lambda: metrics.F1(OUTPUTS),
+    "metrics.Huber": lambda: metrics.Huber(0.75),
+    "metrics.LogLoss": lambda: metrics.LogLoss(True),
+    "metrics.MeanAbsoluteError": metrics.MeanAbsoluteError,
     "metrics.MeanSquaredError": metrics.MeanSquaredError,
     "metrics.PerClassAccuracy": lambda: metrics.PerClassAccuracy(OUTPUTS),
+    "metrics.R2": lambda: metrics.R2(OUTPUTS),
+    "metrics.RootMeanSquaredError": metrics.RootMeanSquaredError,
     "metrics.SparseCategoricalCrossentropy": lambda: metrics.SparseCategoricalCrossentropy(True),
+    "metrics.TopK": lambda: metrics.TopK(2),
     "optimizers.GradientDescent": lambda: optimizers.GradientDescent(0.5, clipnorm=1.0),
     "models.GlassBox": lambda: Stack([layers.Dense(OUTPUTS)]),
     "models.MLP": lambda: mlp_lab.MLP((5,), OUTPUTS, "tanh", input_scale=0.5),
@@ -92,8 +108,30 @@ def categorical(y, z):
     return np.logaddexp.reduce(z, axis=-1) - np.sum(hot * z, axis=-1)
 
 
+def smoothed(y, z, share):
+    hot = (1 - share) * np.eye(z.shape[-1])[y] + share / z.shape[-1]
+    return categorical(hot, z)
+
+
 def squared(y, p):
     return np.mean((y - p) ** 2, axis=-1)
+
+
+def absolute(y, p):
+    return np.mean(np.abs(y - p), axis=-1)
+
+
+def hubers(y, p, delta):
+    e = np.abs(y - p)
+    return np.mean(np.where(e <= delta, e**2 / 2, delta * e - delta**2 / 2), axis=-1)
+
+
+def macro(score):
+    return lambda y, p, **options: score(y.argmax(axis=-1), p.argmax(axis=-1), **options)
+
+
+def one_against_others(y, z):
+    return sklearn.metrics.roc_auc_score(y.argmax(axis=-1), softmax64(z), multi_class="ovr")
 
 
 def confusion(y, p):
@@ -120,15 +158,29 @@ REFERENCES = {
     "layers.Dense": lambda x, kernel, bias: leaky(x @ kernel + bias, 0.2),
     "losses.BinaryCrossentropy": binary,
     "losses.CategoricalCrossentropy": categorical,
+    "losses.Huber": lambda y, p: hubers(y, p, 0.75),
+    "losses.MeanAbsoluteError": absolute,
     "losses.MeanSquaredError": squared,
-    "losses.SparseCategoricalCrossentropy": categorical,
+    "losses.SparseCategoricalCrossentropy": lambda y, z: smoothed(y, z, 0.125),
+    "losses.Standardized": lambda y, p: hubers(y / SCALE, p / SCALE, 0.5),
     "metrics.Accuracy": lambda y, p: np.mean(y.argmax(axis=-1) == p.argmax(axis=-1)),
+    "metrics.AUC": one_against_others,
+    "metrics.BalancedAccuracy": macro(sklearn.metrics.balanced_accuracy_score),
     "metrics.BinaryCrossentropy": lambda y, z: binary(y, z).mean(),
     "metrics.CategoricalCrossentropy": lambda y, z: categorical(y, z).mean(),
     "metrics.ConfusionCounts": confusion,
+    "metrics.F1": lambda y, p: macro(sklearn.metrics.f1_score)(y, p, average="macro"),
+    "metrics.Huber": lambda y, p: hubers(y, p, 0.75).mean(),
+    "metrics.LogLoss": lambda y, z: categorical(y, z).mean(),
+    "metrics.MeanAbsoluteError": lambda y, p: absolute(y, p).mean(),
     "metrics.MeanSquaredError": lambda y, p: squared(y, p).mean(),
     "metrics.PerClassAccuracy": recall,
+    "metrics.R2": lambda y, p: sklearn.metrics.r2_score(y, p),
+    "metrics.RootMeanSquaredError": lambda y, p: np.sqrt(squared(y, p).mean()),
     "metrics.SparseCategoricalCrossentropy": lambda y, z: categorical(y, z).mean(),
+    "metrics.TopK": lambda y, p: sklearn.metrics.top_k_accuracy_score(
+        y.argmax(axis=-1), p, k=2, labels=range(OUTPUTS)
+    ),
     "models.GlassBox": lambda x, kernel, bias: x @ kernel + bias,
     "models.MLP": mlp,
     "models.Model": lambda x, kernel, bias: x @ kernel + bias,

@@ -44,7 +44,23 @@ _LOSSES = {
     "categorical_crossentropy": "CategoricalCrossentropy",
     "sparse_categorical_crossentropy": "SparseCategoricalCrossentropy",
     "binary_crossentropy": "BinaryCrossentropy",
+    "mean_absolute_error": "MeanAbsoluteError",
+    "huber": "Huber",
     "mse": "MeanSquaredError",
+    "mae": "MeanAbsoluteError",
+}
+_METRICS = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "BalancedAccuracy",
+    "class_accuracy": "PerClassAccuracy",
+    "confusion": "ConfusionCounts",
+    "f1": "F1",
+    "auc": "AUC",
+    "log_loss": "LogLoss",
+    "top_k": "TopK",
+    "rmse": "RootMeanSquaredError",
+    "r2": "R2",
+    **_LOSSES,
 }
 REGISTERED: Mapping[str, Mapping[str, str]] = {
     "model": {"mlp": "mlp_lab.models:MLP"},
@@ -62,12 +78,7 @@ REGISTERED: Mapping[str, Mapping[str, str]] = {
         **{name: f"keras.activations:{name}" for name in ("selu", "gelu", "mish", "swish")},
     },
     "loss": {name: f"mlp_lab.losses:{cls}" for name, cls in _LOSSES.items()},
-    "metrics": {
-        "accuracy": "mlp_lab.metrics:Accuracy",
-        "class_accuracy": "mlp_lab.metrics:PerClassAccuracy",
-        "confusion": "mlp_lab.metrics:ConfusionCounts",
-        **{name: f"mlp_lab.metrics:{cls}" for name, cls in _LOSSES.items()},
-    },
+    "metrics": {name: f"mlp_lab.metrics:{cls}" for name, cls in _METRICS.items()},
     "probes": {
         name.lower(): f"mlp_lab.probes:{name}"
         for name in ("Batch", "Weights", "Gradients", "Activations", "Updates", "Units")
