@@ -3,7 +3,7 @@
 import contextlib
 import inspect
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -12,16 +12,23 @@ from mlp_lab import activations, initializers
 from mlp_lab.data import Dataset
 from mlp_lab.display import megabytes
 from mlp_lab.errors import InputError
-from mlp_lab.learning_rates import Warmup
+from mlp_lab.learning_rates import LogCosine, Warmup
 from mlp_lab.models import GlassBox
 from mlp_lab.models.budget import Budget, limited, memory
 from mlp_lab.options import registry
 from mlp_lab.options.config import Config
 from mlp_lab.probes import Probe
+from mlp_lab.tables import Input
+from mlp_lab.training.model_inputs import for_inputs
 
-# 8-bit pixels to [0, 1].
-_PIXEL_SCALE = 1 / 255
-_MODEL_OPTIONS = ("hidden_units", "activation", "dropout", "kernel_initializer")
+_MODEL_OPTIONS = (
+    "hidden_units",
+    "activation",
+    "dropout",
+    "kernel_initializer",
+    "parametrization",
+    "input_scaling",
+)
 
 
 class Parts(NamedTuple):
@@ -33,24 +40,35 @@ class Parts(NamedTuple):
     optimizer: keras.optimizers.Optimizer
 
 
-def make(config: Config, dataset: Dataset) -> Parts:
-    """Makes the model, loss, metrics and optimizer; `InputError` if one cannot be made."""
+def make(config: Config, dataset: Dataset, inputs: Sequence[Input] = ()) -> Parts:
+    """Makes the model, loss, metrics and optimizer; `InputError` if one cannot be made.
+
+    Args:
+      inputs: what the columns are, if the data are a table.
+    """
     steps = config.epochs * -(-len(dataset.x_train) // config.batch_size)
     return Parts(
-        model(config, dataset), loss(config), metrics(config, dataset), optimizer(config, steps)
+        model(config, dataset, inputs),
+        loss(config),
+        metrics(config, dataset),
+        optimizer(config, steps),
     )
 
 
-def model(config: Config, dataset: Dataset) -> keras.Model:
+def model(config: Config, dataset: Dataset, inputs: Sequence[Input] = ()) -> keras.Model:
     """Makes the model; it is not built yet.
 
-    Its `__init__` gets those of these arguments that it names: num_classes, input_scale (the
-    factor that maps pixels to [0, 1]), and the options hidden_units, activation, dropout and
-    kernel_initializer if they are set.
+    Its `__init__` gets those of these arguments that it names: num_classes and num_outputs,
+    input_scale (the factor that maps pixels to [0, 1]) or for a table preprocessing (a layer from
+    its columns to features), and the options hidden_units, activation, dropout,
+    kernel_initializer, parametrization and input_scaling if they are set.
+
+    Args:
+      inputs: what the columns are, if the data are a table.
 
     Raises:
       InputError: it cannot be made, is not a model with the explicit step, or has no argument
-        for an option that is set.
+        for an option that is set or for the preprocessing.
     """
     part = registry.parse("model", config.model)
     cls = registry.locate(part)
@@ -61,6 +79,23 @@ def model(config: Config, dataset: Dataset) -> keras.Model:
             f"`class {cls.__name__}(mlp_lab.Model):`, or `class {cls.__name__}(mlp_lab.GlassBox, "
             f"{cls.__bases__[0].__name__}):` to keep its base",
         )
+    options = _model_options(config, cls)
+    offered = {
+        "num_classes": dataset.num_classes,
+        "num_outputs": dataset.num_classes,
+        **for_inputs(config, cls, dataset, inputs),
+        **options,
+    }
+    with fits_memory(model_option(config), config.model) as budget:
+        # The layers are made one after another; these kernels are known before the first.
+        for shape in itertools.pairwise(config.hidden_units or ()):
+            budget.take(shape, "float32")
+    with fits_memory(model_option(config), config.model):
+        return registry.create(part, GlassBox, "a subclass of mlp_lab.Model", offered)
+
+
+def _model_options(config: Config, cls: Any) -> dict[str, Any]:
+    """The options of the model that are set, as arguments; `InputError` if it takes one not."""
     options = {
         name: getattr(config, name) for name in _MODEL_OPTIONS if getattr(config, name) is not None
     }
@@ -76,13 +111,7 @@ def model(config: Config, dataset: Dataset) -> keras.Model:
         options["activation"] = _activation(options["activation"])
     if "kernel_initializer" in options:
         options["kernel_initializer"] = _initializer(options["kernel_initializer"])
-    offered = {"num_classes": dataset.num_classes, "input_scale": _PIXEL_SCALE, **options}
-    with fits_memory(model_option(config), config.model) as budget:
-        # The layers are made one after another; these kernels are known before the first.
-        for shape in itertools.pairwise(config.hidden_units or ()):
-            budget.take(shape, "float32")
-    with fits_memory(model_option(config), config.model):
-        return registry.create(part, GlassBox, "a subclass of mlp_lab.Model", offered)
+    return options
 
 
 @contextlib.contextmanager
@@ -172,8 +201,9 @@ def optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
     """Makes the optimizer, with a learning rate for a run of this many steps.
 
     With t from 0 to 1 over the run, the rate is `--learning_rate` times 1 (constant), 1 - t
-    (linear) or (1 + cos(pi t)) / 2 (cosine; Loshchilov and Hutter, 2017, without restarts); and
-    over the first `--learning_rate_warmup` steps times a factor that rises to 1.
+    (linear), (1 + cos(pi t)) / 2 (cosine; Loshchilov and Hutter, 2017, without restarts) or
+    (1 - cos(2 pi log2(1 + 15 t))) / 2 (coslog4; Holzmüller et al., 2024); and over the first
+    `--learning_rate_warmup` steps times a factor that rises to 1.
 
     Raises:
       InputError: it cannot be made or is not an optimizer, or the run has fewer steps than the
@@ -185,6 +215,7 @@ def optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
         "constant": lambda: base,
         "linear": lambda: schedules.PolynomialDecay(base, steps, 0.0),
         "cosine": lambda: schedules.CosineDecay(base, steps),
+        "coslog4": lambda: LogCosine(base, steps),
     }[config.learning_rate_schedule]()
     if config.learning_rate_warmup > steps:
         raise InputError(
