@@ -79,7 +79,7 @@ class Fused(FirstBatch, Compilation, Feeding, Position):
             "validation_steps": validation_steps,
             "validation_batch_size": validation_batch_size,
         }
-        arrays = arrays_of_rows(x, y, sample_weight)
+        arrays = arrays_of_rows(x, y, sample_weight, self.autocast)
         simple = class_weight is None and steps_per_epoch is None and isinstance(shuffle, bool)
         if not simple or not self.compiled or self._replaces("make_train_function"):
             arrays = None
@@ -148,7 +148,7 @@ class Fused(FirstBatch, Compilation, Feeding, Position):
     def _validate_arrays(self, options, batch, per_call, own):
         """Makes arrays in the options of a fit pieces too; rows of a batch, None for other data."""
         batch = options.pop("validation_batch_size") or batch
-        arrays = arrays_of_rows(*unpacked(options["validation_data"]))
+        arrays = arrays_of_rows(*unpacked(options["validation_data"]), autocast=self.autocast)
         if arrays is None or self._replaces("evaluate", "make_test_function"):
             refuse_rows(options["validation_data"])
             options["validation_batch_size"] = batch
@@ -184,7 +184,7 @@ class Fused(FirstBatch, Compilation, Feeding, Position):
             self._eval_epoch_iterator.steps_per_execution = 1
             with self._feeding(self._piece_batch, 1, self.jit_compile):
                 return super().evaluate(**given, steps=steps, **options)
-        arrays = arrays_of_rows(x, y, sample_weight)
+        arrays = arrays_of_rows(x, y, sample_weight, self.autocast)
         own = self._replaces("make_test_function")
         if arrays is None or steps is not None or not self.compiled or own:
             refuse_rows(x, y, sample_weight)
@@ -207,7 +207,7 @@ class Fused(FirstBatch, Compilation, Feeding, Position):
         For arrays the progress bar counts compiled calls, each of which may run many batches.
         """
         options = {"verbose": verbose, "callbacks": callbacks}
-        arrays = arrays_of_rows(x, None, None)
+        arrays = arrays_of_rows(x, None, None, self.autocast)
         rows = 0 if arrays is None else len(tf.nest.flatten(arrays)[0])
         batch = min(batch_size or 32, rows)
         fused = rows and steps is None and self.compiled and self._auto[0]

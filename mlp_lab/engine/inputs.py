@@ -18,11 +18,12 @@ def unpacked(data: Any) -> tuple:
     return None, None, None
 
 
-def arrays_of_rows(x: Any, y: Any, sample_weight: Any) -> Any:
+def arrays_of_rows(x: Any, y: Any, sample_weight: Any, autocast: bool = True) -> Any:
     """The data in the structure in which Keras hands them to a step; None if not all are arrays.
 
     That is x, (x,), (x, y) or (x, y, sample_weight), with tuples in place of lists. Arrays are
-    NumPy's, tensors and `Rows`.
+    NumPy's, tensors and `Rows`. Floating-point numbers become Keras' `floatx`; but those of x keep
+    their type if the model's `autocast` is false: it takes inputs as they are.
     """
     given = [part for part in (x, y, sample_weight) if part is not None]
     leaves = tf.nest.flatten(given)
@@ -47,8 +48,12 @@ def arrays_of_rows(x: Any, y: Any, sample_weight: Any) -> Any:
         if tf.nest.is_nested(sample_weight):
             return None  # Keras compares the structures
         sample_weight = tf.nest.map_structure(lambda _: sample_weight, y)
-    packed = keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
-    return keras.tree.lists_to_tuples(tf.nest.map_structure(standard, packed))
+    if autocast:
+        x = tf.nest.map_structure(standard, x)
+    y, sample_weight = tf.nest.map_structure(
+        lambda a: None if a is None else standard(a), (y, sample_weight)
+    )
+    return keras.tree.lists_to_tuples(keras.utils.pack_x_y_sample_weight(x, y, sample_weight))
 
 
 def refuse_rows(*data: Any) -> None:

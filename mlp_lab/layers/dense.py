@@ -1,6 +1,7 @@
 """The fully connected layer."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -70,7 +71,8 @@ class Dense(keras.layers.Layer):
         self.kernel_constraint = keras.constraints.get(kernel_constraint)
         self.bias_constraint = keras.constraints.get(bias_constraint)
         self.parametrization = parametrization
-        self.kernel = self.bias = None
+        self.kernel: Any = None
+        self.bias: Any = None
         self.supports_masking = True  # the inputs' mask is valid for the outputs
 
     def build(self, input_shape):

@@ -44,7 +44,11 @@ class NumericalEmbedding(keras.layers.Layer):
             ("bias", (columns, self.dim - 1)),
         ):
             uniform = keras.initializers.RandomUniform(-bound, bound)
-            setattr(self, name, self.add_weight(name=name, shape=shape, initializer=uniform))
+            setattr(self, name, self.add_exact_weight(name, shape, uniform))
+
+    def add_exact_weight(self, name, shape, initializer):
+        """Adds a weight that is not rounded to the precision of the model."""
+        return self.add_weight(name=name, shape=shape, initializer=initializer, autocast=False)
 
     def call(self, inputs):
         x = ops.cast(inputs, self.variable_dtype)

@@ -43,8 +43,8 @@ class PeriodicEmbedding(NumericalEmbedding):
         shape = (input_shape[-1], self.frequencies)
         normal = keras.initializers.RandomNormal(0.0, self.sigma)
         uniform = keras.initializers.RandomUniform(-math.pi, math.pi)
-        self.frequency = self.add_weight(name="frequency", shape=shape, initializer=normal)
-        self.phase = self.add_weight(name="phase", shape=shape, initializer=uniform)
+        self.frequency = self.add_exact_weight("frequency", shape, normal)
+        self.phase = self.add_exact_weight("phase", shape, uniform)
 
     def features(self, x):
         return ops.cos(2 * math.pi * ops.expand_dims(x, -1) * self.frequency + self.phase)

@@ -1,5 +1,7 @@
 """A learned factor for each feature."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -26,9 +28,9 @@ class Scale(keras.layers.Layer):
     """
 
     def __init__(self, rate_factor=1.0, **kwargs):
-        super().__init__(autocast=False, **kwargs)  # factors near 1 are not rounded to half
+        super().__init__(**kwargs)
         self.rate_factor = positive("rate_factor", rate_factor)
-        self.change = None
+        self.change: Any = None
         self.supports_masking = True  # the inputs' mask is valid for the outputs
 
     def build(self, input_shape):
@@ -38,7 +40,9 @@ class Scale(keras.layers.Layer):
                 f"got shape {tuple(input_shape)}; give the inputs a static last dimension"
             )
         self.input_spec = keras.layers.InputSpec(axes={-1: input_shape[-1]})
-        self.change = self.add_weight(name="change", shape=(input_shape[-1],), initializer="zeros")
+        self.change = self.add_weight(
+            name="change", shape=(input_shape[-1],), initializer="zeros", autocast=False
+        )
 
     @property
     def scale(self):
@@ -46,6 +50,7 @@ class Scale(keras.layers.Layer):
         return 1 + self.rate_factor * self.change
 
     def call(self, inputs):
+        # The factor is rounded to half precision, if at all, after the 1 is added.
         inputs, scale = (ops.cast(v, self.compute_dtype) for v in (inputs, self.scale))
         return inputs * scale
 

@@ -71,6 +71,18 @@ def model(config: Config, dataset: Dataset) -> keras.Model:
             f"`class {cls.__name__}(mlp_lab.Model):`, or `class {cls.__name__}(mlp_lab.GlassBox, "
             f"{cls.__bases__[0].__name__}):` to keep its base",
         )
+    options = _model_options(config, cls)
+    offered = {**model_arguments(config, cls, dataset), **options}
+    with fits_memory(model_option(config), config.model) as budget:
+        # The layers are made one after another; these kernels are known before the first.
+        for shape in itertools.pairwise(config.hidden_units or ()):
+            budget.take(shape, "float32")
+    with fits_memory(model_option(config), config.model):
+        return registry.create(part, GlassBox, "a subclass of mlp_lab.Model", offered)
+
+
+def _model_options(config: Config, cls: Any) -> dict[str, Any]:
+    """The options of the model that are set, as arguments; `InputError` if it takes one not."""
     options = {
         name: getattr(config, name) for name in _MODEL_OPTIONS if getattr(config, name) is not None
     }
@@ -86,13 +98,7 @@ def model(config: Config, dataset: Dataset) -> keras.Model:
         options["activation"] = _activation(options["activation"])
     if "kernel_initializer" in options:
         options["kernel_initializer"] = _initializer(options["kernel_initializer"])
-    offered = {**model_arguments(config, dataset), **options}
-    with fits_memory(model_option(config), config.model) as budget:
-        # The layers are made one after another; these kernels are known before the first.
-        for shape in itertools.pairwise(config.hidden_units or ()):
-            budget.take(shape, "float32")
-    with fits_memory(model_option(config), config.model):
-        return registry.create(part, GlassBox, "a subclass of mlp_lab.Model", offered)
+    return options
 
 
 @contextlib.contextmanager
