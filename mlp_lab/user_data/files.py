@@ -143,8 +143,8 @@ def _array(path: Path, memory_mb: int | None) -> np.ndarray | Rows:
 
 def _lines(names: Sequence[str], chosen: Mapping[str, str]) -> tuple[str, ...]:
     """Which array is what, and which are not used."""
-    said = ", ".join(f"{role} is {name}" for role, name in chosen.items())
-    lines = [said]
+    said = ", ".join(f"{role} is {name}" for role, name in chosen.items() if role != name)
+    lines = [said] if said else []
     if roles.part_of(chosen.get("x_test", "")) == "val":
         lines.append("the validation part is read as the test part, since there is no other")
     unused = [name for name in names if name not in chosen.values()]
