@@ -60,7 +60,7 @@ def read_file(path: Path, names: str | Mapping[str, str] = "", memory_mb: int = 
     """
     if path.suffix.lower() == ".npz":
         members = npz_names(path)
-        if len(members) != 1:
+        if len(members) != 1 or not roles.is_named(_array_name(path.name)):
             return _of_npz(path, members, names)
     files = _named(path.parent)
     if not names:
