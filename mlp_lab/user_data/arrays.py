@@ -75,9 +75,19 @@ class Arrays(Displayed):
             lines, missing = (*lines, *said), missing + more
         form = raw.form(kind)
         return cls(
-            *(x_train, form.y_train, x_test, form.y_test),
-            *(form.kind, form.names, (*lines, *form.lines)),
-            *(raw.facts, origin, missing, pictures, raw, lines),
+            x_train=x_train,
+            y_train=form.y_train,
+            x_test=x_test,
+            y_test=form.y_test,
+            kind=form.kind,
+            class_names=form.names,
+            lines=(*lines, *form.lines),
+            facts=raw.facts,
+            origin=origin,
+            missing=missing,
+            pictures=pictures,
+            raw=raw,
+            _source_lines=lines,
         )
 
     def as_kind(self, kind: str) -> Arrays:

@@ -52,26 +52,19 @@ def load(
     Raises:
       InputError: there is nothing at the path, or what is there cannot be used.
     """
-    try:
-        found = _read(path, "data", names, image_size, color, memory_mb)
-        if found is None:
-            return None
-        if test_data is None:
-            if roles.part_of(found.names.get("x_train", "")) not in ("", "train"):
-                raise InputError(
-                    "data", f"{path} has no training part: x is {found.names['x_train']}"
-                )
-            return _whole(found, kind, str(path))
+    found = _source(path, "data", names, image_size, color, memory_mb)
+    if found is None:
+        return None
+    if roles.part_of(found.names.get("x_train", "")) not in ("", "train"):
+        raise InputError("data", f"{path} has no training part: x is {found.names['x_train']}")
+    if test_data is not None:
         if "x_test" in found.arrays:
-            raise InputError(
-                "test_data", f"{path} has a test part already; give --test_data without it"
-            )
+            raise InputError("test_data", f"{path} has a test part already; leave one of them out")
         if found.pictures is not None:
             image_size, color = (found.pictures.height, found.pictures.width), found.pictures.color
-        test = _read(test_data, "test_data", names, image_size, color, memory_mb)
-        return _whole(_joined(found, test, str(test_data)), kind, str(path))
-    except DataFault as fault:
-        raise InputError("data", str(fault)) from None
+        test = _source(test_data, "test_data", names, image_size, color, memory_mb)
+        found = _joined(found, test, str(test_data))
+    return _whole(found, kind, str(path))
 
 
 def from_arrays(
@@ -123,6 +116,14 @@ class _Source:
         source = cls(arrays, {}, found.lines)
         source.pictures = found.form
         return source
+
+
+def _source(path: Any, option: str, *options: Any) -> _Source | None:
+    """What is at a path; None for a table."""
+    try:
+        return _read(path, option, *options)
+    except DataFault as fault:
+        raise InputError(option, str(fault)) from None
 
 
 def _read(

@@ -60,7 +60,7 @@ def read_file(path: Path, names: str | Mapping[str, str] = "", memory_mb: int = 
     """
     if path.suffix.lower() == ".npz":
         members = npz_names(path)
-        if len(members) != 1:
+        if len(members) != 1 or not roles.is_named(_array_name(path.name)):
             return _of_npz(path, members, names)
     files = _named(path.parent)
     if not names:
@@ -143,8 +143,8 @@ def _array(path: Path, memory_mb: int | None) -> np.ndarray | Rows:
 
 def _lines(names: Sequence[str], chosen: Mapping[str, str]) -> tuple[str, ...]:
     """Which array is what, and which are not used."""
-    said = ", ".join(f"{role} is {name}" for role, name in chosen.items())
-    lines = [said]
+    said = ", ".join(f"{role} is {name}" for role, name in chosen.items() if role != name)
+    lines = [said] if said else []
     if roles.part_of(chosen.get("x_test", "")) == "val":
         lines.append("the validation part is read as the test part, since there is no other")
     unused = [name for name in names if name not in chosen.values()]

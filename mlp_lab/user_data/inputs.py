@@ -11,7 +11,6 @@ from mlp_lab.data.rows import Rows
 from mlp_lab.errors import InputError
 
 _CHUNK_VALUES = 2**20
-_FLOAT32_MAX = float(np.finfo(np.float32).max)
 _FLOAT32_STEP = 2.0**-23
 _LEAST_STEPS = 256
 """A feature of which float32 tells fewer values apart is said to be rounded."""
@@ -91,7 +90,8 @@ def _look(chunk: np.ndarray, start: int, name: str, seen: _Seen) -> None:
     """Refuses values that float32 cannot hold; counts what is missing; widens the ranges."""
     flat = chunk.reshape(len(chunk), -1)
     if chunk.dtype.kind == "f":
-        large = np.abs(flat) > _FLOAT32_MAX
+        with np.errstate(over="ignore"):
+            large = np.isinf(flat.astype(np.float32))
         if large.any():
             row, place = np.argwhere(large)[0]
             value = float(flat[row, place])

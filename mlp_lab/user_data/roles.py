@@ -20,7 +20,7 @@ _PARTS = {
     **dict.fromkeys(("test", "testing", "t10k"), "test"),
     **dict.fromkeys(("val", "valid", "validation", "dev"), "val"),
 }
-_X = [
+_X = (
     "x",
     "xs",
     "data",
@@ -34,8 +34,8 @@ _X = [
     "inputs",
     "sample",
     "samples",
-]
-_Y = ["y", "ys", "target", "targets", "label", "labels", "class", "classes", "output", "outputs"]
+)
+_Y = ("y", "ys", "target", "targets", "label", "labels", "class", "classes", "output", "outputs")
 _NAMES = {"class_names", "label_names", "target_names"}
 _JOINED = re.compile(r"([xy])(train|test|val|valid)|(train|test|val|valid)([xy])")
 # The end of an IDX file's name: its number of dimensions and its type.
@@ -210,8 +210,8 @@ def _of_one_set(
 ) -> dict[str, str]:
     if not whole:
         half = sorted({kind for _, _, kind in found})
-        lacking = {("x",): "an array for x but none for y", ("y",): "one for y but none for x"}
-        problem = lacking.get(tuple(half), "no arrays for x and y by their usual names")
+        lacking = {"x": "an array for x but none for y", "y": "an array for y but none for x"}
+        problem = lacking.get("".join(half), "no arrays for x and y by their usual names")
         raise InputError(
             "data",
             f"{where} has {problem}: {_holds(names)}; expected {USUAL}; or give "
