@@ -86,7 +86,6 @@ class MLP(Model):
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         self.input_scale = input_scale
-
         self.num_outputs = num_outputs
         self.in_units = None if in_units is None else [list(values) for values in in_units]
         self.parametrization = parametrization
@@ -108,11 +107,10 @@ class MLP(Model):
             for i in range(1, len(self.hidden) + 1)
             if dropout
         ]
-        count = num_classes if num_outputs is None else num_outputs
+        count = num_outputs or num_classes
         self.outputs_layer = self._dense(count, self.output_activation, "outputs")
-        self.units_layer = None
-        if self.in_units is not None:
-            self.units_layer = InUnits(*self.in_units, name="in_units", dtype=dtype)
+        units = self.in_units
+        self.units_layer = InUnits(*units, name="in_units", dtype=dtype) if units else None
 
     def _dense(self, units, activation, name):
         return Dense(

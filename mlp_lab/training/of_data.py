@@ -1,6 +1,7 @@
 """What of a run goes by its data: options that are left open, the model's form, the labels'."""
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from mlp_lab import user_data
 from mlp_lab.data import Dataset, Rows
 from mlp_lab.errors import InputError
 from mlp_lab.layers import TablePreprocessing
+from mlp_lab.options import registry
 from mlp_lab.options.config import Config
 from mlp_lab.tasks import Numbers, Task
 
@@ -21,8 +23,20 @@ _EMBEDDING_OPTIONS = ("numerical_embedding", "embedding_dim")
 _PIXEL_SCALE = 1 / 255
 
 
-def model_arguments(config: Config, dataset: Dataset) -> dict[str, Any]:
-    """Arguments of a model that go by the data, by name."""
+def model_arguments(config: Config, cls: Any, dataset: Dataset) -> dict[str, Any]:
+    """Arguments of a model that go by the data, by name.
+
+    They are how many outputs the task has; for numbers, what brings outputs to their unit; the
+    factor that maps pixels to [0, 1], or the layer that makes features of other inputs.
+
+    Args:
+      config: the options.
+      cls: the model's class.
+      dataset: the data.
+
+    Raises:
+      InputError: the class does not take a table, or an option needs one.
+    """
     task, x = dataset.task, dataset.x_train
     given: dict[str, Any] = {"num_outputs": task.num_outputs, "num_classes": task.num_outputs}
     if isinstance(task, Numbers):
@@ -37,9 +51,16 @@ def model_arguments(config: Config, dataset: Dataset) -> dict[str, Any]:
         if embedding:
             raise InputError(next(iter(embedding)), "is for numbers of a table; leave it out")
         return {**given, "input_scale": _PIXEL_SCALE if config.data is None else _scale(x)}
-    given["preprocessing"] = TablePreprocessing.from_data(
-        inputs, np.asarray(x[:]).reshape(len(x), -1), **embedding
-    )
+    table = isinstance(dataset, user_data.TableDataset)
+    if table and inspect.isclass(cls) and "preprocessing" not in registry.accepts(cls):
+        raise InputError(
+            "model",
+            f"{config.model!r} cannot take a table, whose columns have missing values and ids of "
+            "categories; give its __init__ an argument preprocessing, the layer that makes "
+            "features of them",
+        )
+    flat = np.asarray(x[:]).reshape(len(x), -1)
+    given["preprocessing"] = TablePreprocessing.from_data(inputs, flat, **embedding)
     return given
 
 
