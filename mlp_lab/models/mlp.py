@@ -90,7 +90,6 @@ class MLP(Model):
         self.in_units = None if in_units is None else [list(values) for values in in_units]
         self.parametrization = parametrization
         self.input_scaling = input_scaling
-
         # The layers compute in the model's precision, even if it is not the default.
         dtype = self.dtype_policy
         self.preprocessing = _layer(preprocessing)
