@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -261,7 +262,7 @@ def _published(
 
 def _dataset(
     info: DatasetInfo,
-    arrays: Mapping[str, np.ndarray | Rows],
+    arrays: Mapping[str, Any],
     hashes: Mapping[str, str],
     kind: str,
     location: Path,

@@ -148,7 +148,8 @@ class Fused(FirstBatch, Compilation, Feeding, Position):
     def _validate_arrays(self, options, batch, per_call, own):
         """Makes arrays in the options of a fit pieces too; rows of a batch, None for other data."""
         batch = options.pop("validation_batch_size") or batch
-        arrays = arrays_of_rows(*unpacked(options["validation_data"]), autocast=self.autocast)
+        x, y, weights = unpacked(options["validation_data"])
+        arrays = arrays_of_rows(x, y, weights, self.autocast)
         if arrays is None or self._replaces("evaluate", "make_test_function"):
             refuse_rows(options["validation_data"])
             options["validation_batch_size"] = batch

@@ -151,7 +151,7 @@ _READERS: dict[Any, Callable[[str], Any]] = {
     int | None: _read_whole,
     float: _read_number,
     float | None: _read_number,
-    int | str: _read_steps,
+    int | str | None: _read_steps,
     bool: _read_boolean,
     bool | None: _read_boolean,
     tuple[int, ...] | None: _read_units,

@@ -14,10 +14,11 @@ class InsideOptions(Options):
 
     title: ClassVar[str] = "Looking inside"
 
-    histogram_every: int | str = option(
-        100,
+    histogram_every: int | str | None = option(
+        None,
         "steps from one look into the training step to the next; auto: as often as costs less "
-        "than 3 % of the time; 0: never",
+        "than 3 % of the time; 0: never (default: 100, or a tenth of the steps of runs that have "
+        "fewer than 1,000)",
         every,
         "N|auto",
     )

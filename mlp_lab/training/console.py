@@ -31,7 +31,8 @@ def begun(setup: Setup, folder: RunFolder, record: Record, before: Record) -> It
       before: of the run that is resumed; empty if none is, or if it is lost.
     """
     config, dataset, model = setup.config, setup.dataset, setup.model
-    held_out = f", {len(dataset.x_validation):,} validation" if setup.held_out else ""
+    validation = dataset.x_validation
+    held_out = "" if validation is None else f", {len(validation):,} validation"
     what = "images" if config.data is None else "samples"
     yield (
         f"{dataset.name}: {len(dataset.x_train):,} training{held_out} and "

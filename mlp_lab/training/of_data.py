@@ -78,7 +78,8 @@ def completed(config: Config, dataset: Dataset, say: Callable[[str], None]) -> C
       dataset: the data.
       say: told what of the options is changed because the data are few.
     """
-    task, chosen = dataset.task, {}
+    task = dataset.task
+    chosen: dict[str, Any] = {}
     published = config.data is None
     if config.loss is None:
         chosen["loss"] = _PUBLISHED_LOSS if published else task.loss
@@ -90,6 +91,9 @@ def completed(config: Config, dataset: Dataset, say: Callable[[str], None]) -> C
     if not published and config.batch_size > rows:
         chosen["batch_size"] = rows
         say(f"batch size: {rows}, all training rows, in place of {config.batch_size}")
+    if config.histogram_every is None:
+        steps = config.epochs * -(-rows // chosen.get("batch_size", config.batch_size))
+        chosen["histogram_every"] = max(1, min(100, steps // 10))
     return dataclasses.replace(config, **chosen) if chosen else config
 
 

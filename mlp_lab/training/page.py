@@ -53,7 +53,7 @@ class RunPage:
         }
         groups = ("validation", "train")
         self.writer.hparams(options, [(f"epoch_{log}", group) for log in logs for group in groups])
-        self.writer.layout(_layout(self._config.loss, logs))
+        self.writer.layout(_layout(str(self._config.loss), logs))
         self.writer.text("run", _table(record), step=0)
         self.writer.flush()
 

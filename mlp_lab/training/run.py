@@ -162,7 +162,7 @@ def _tested(setup: Setup) -> dict[str, dict[str, float]]:
     found = setup.model.evaluate(*setup.test, batch_size=size, verbose=0, return_dict=True)
     data = setup.dataset
     baseline = data.task.baseline(np.asarray(data.y_train[:]), np.asarray(data.y_test[:]))
-    return {"test": found, "baseline": baseline}
+    return {"test": found, "baseline": {n: baseline[n] for n in found if n in baseline}}
 
 
 def end(begun: Begun, outcome: Outcome) -> Result:
@@ -182,7 +182,7 @@ def _observers(begun: Begun) -> list[keras.callbacks.Callback]:
     setup, path, config = begun.setup, begun.folder.path, begun.setup.config
     looks = TensorBoard(
         path,
-        config.histogram_every,
+        config.histogram_every or 0,
         probes=setup.probes,
         layers=config.probe_layers,
         owner=begun.entry["id"],

@@ -76,7 +76,7 @@ class Setup(Displayed):
                 f"is for classes, the task is {self.dataset.task.kind}; leave it out",
             )
         asked = _weights(self.config.class_weight)
-        return class_weights(self.dataset.y_train, self.dataset.task.names, asked)
+        return class_weights(np.asarray(self.dataset.y_train[:]), self.dataset.task.names, asked)
 
     @property
     def held_out(self) -> bool:

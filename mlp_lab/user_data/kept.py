@@ -17,12 +17,11 @@ def files_of(dataset: Dataset) -> dict[str, str]:
     task.json holds the task and, of a table, how the target is read; schema.json, of a table,
     what is done with each column.
     """
-    table = isinstance(dataset, TableDataset)
     task = {
         "task": dataset.task.to_dict(),
         "target": dataset.target.to_dict() if isinstance(dataset, TableDataset) else None,
     }
     files = {TASK: json.dumps(task, ensure_ascii=False, indent=2) + "\n"}
-    if table:
+    if isinstance(dataset, TableDataset):
         files[SCHEMA] = schema_json.to_json(dataset.schema)
     return files
