@@ -7,6 +7,15 @@ import mlp_lab
 
 
 @keras.saving.register_keras_serializable(package="killing_models")
+class Breaks(mlp_lab.MLP):
+    """An MLP whose gradients are infinite from the 130th step on."""
+
+    def transform_gradients(self, gradients):
+        factor = tf.where(self.optimizer.iterations < 130, 1.0, float("inf"))
+        return [gradient * factor for gradient in gradients]
+
+
+@keras.saving.register_keras_serializable(package="killing_models")
 class TwoOptimizers(mlp_lab.MLP):
     """An MLP whose biases have an optimizer of their own, with a state of its own."""
 

@@ -46,6 +46,10 @@ OPTIONS = {
     "validation_split": st.floats(0, 1, exclude_max=True),
     "batch_size": st.integers(1, 10**9),
     "epochs": st.integers(1, 10**9),
+    "keep": st.sampled_from(["last", "best"]),
+    "monitor": st.sampled_from(["loss", "a,b c"]),
+    "monitor_direction": st.sampled_from(["auto", "max", "min"]),
+    "patience": st.integers(0, 10**9),
     "shuffle": st.booleans(),
     "seed": st.integers(0, 2**31 - 1),
     "deterministic": st.booleans(),
@@ -78,6 +82,8 @@ def test_flagfile_gives_the_config_again(options):
         options = {**options, "deterministic": False}  # excludes it
     if options.get("data"):  # excludes these
         options = {n: v for n, v in options.items() if n not in ("dataset", "data_source")}
+    if options.keys() & {"keep", "monitor_direction", "patience"}:
+        options = {"monitor": "loss", **options}  # which they need
     config = Config(**options)
     assert flags.parse(flags.to_text(config).splitlines()) == config
 

@@ -30,6 +30,14 @@ class Config(
         super().check_together()
         if self.data is not None:
             self._check_own_data()
+        held_out = self.validation_split or (self.data and self.validation_split is None)
+        if self.finds_best and self.monitored.startswith("val_") and not held_out:
+            raise InputError(
+                "keep" if self.monitor is None else "monitor",
+                f"{self.monitored!r} would be measured on the test set, on which no choice may be "
+                "made; give --validation_split=0.1, which holds out a tenth of the training "
+                "samples for it, or --monitor=loss",
+            )
         if self.deterministic and self.histogram_every == "auto":
             raise InputError(
                 "deterministic",

@@ -9,13 +9,21 @@ import numpy as np
 import tensorflow as tf
 
 from mlp_lab import data, pictures, user_data
-from mlp_lab.callbacks import Checkpoints, NonFinite, NonFiniteError, Pictures, Stopped, TensorBoard
+from mlp_lab.callbacks import (
+    BestEpoch,
+    Checkpoints,
+    NonFinite,
+    NonFiniteError,
+    Pictures,
+    Stopped,
+    TensorBoard,
+)
 from mlp_lab.engine.progress import steps_made
 from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
 from mlp_lab.models.saving import save_in_place
 from mlp_lab.options.config import Config
-from mlp_lab.training import console, failure, record
+from mlp_lab.training import best, console, failure, record
 from mlp_lab.training.agreement import of_setup, together
 from mlp_lab.training.folder import CHECKPOINTS, MODEL, NON_FINITE, NoFolder, RunFolder
 from mlp_lab.training.identity import identity
@@ -86,11 +94,15 @@ class Outcome(NamedTuple):
     Attributes:
       history: every log after every epoch.
       trouble: what was not finite, or None.
+      watch: what looked for the best epoch, or None.
+      saved: whether the model is saved.
       tested: figures of the test part and of its baseline: see `record.ended`.
     """
 
     history: dict[str, list[float]]
     trouble: str | None
+    watch: BestEpoch | None
+    saved: bool
     tested: dict[str, dict[str, float]]
 
 
@@ -125,13 +137,14 @@ def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -
 
 
 def fit(begun: Begun) -> Outcome:
-    """Trains the model, and saves it if it comes to its end.
+    """Trains the model, and saves it if it comes to its end, or if that of the best epoch is kept.
 
     Raises:
       BaseException: what ended the training before.
     """
     setup, folder, chief = begun.setup, begun.folder, begun.setup.replicas.chief
-    model, config = setup.model, setup.config
+    model, config, watch = setup.model, setup.config, best.watch(setup.config)
+    trouble = None
     try:
         if not folder.resumed:
             begun.page.begin(begun.entry, (metric.name for metric in setup.metrics))
@@ -142,16 +155,22 @@ def fit(begun: Begun) -> Outcome:
             epochs=config.epochs,
             validation_data=setup.validation,
             shuffle=config.shuffle,
-            callbacks=[*_observers(begun), begun.checkpoints],
+            callbacks=[*_observers(begun), *filter(None, [watch]), begun.checkpoints],
             verbose=console.verbosity(config.verbose) if chief else 0,
         ).history
-        if record.finite_losses(history) and chief:  # that of validation may not be finite
-            save_in_place(model, folder.path / MODEL)
-        tested = _tested(setup)
-        setup.replicas.any(False)  # the chief's connection is needed until it has saved
-        return Outcome(history, None, tested)
     except NonFiniteError as error:
-        return Outcome(model.history.history, str(error), {})
+        history, trouble = model.history.history, str(error)
+        if watch is not None:
+            watch.restore_best()
+    # The loss of validation may not be finite though the training came to its end.
+    kept = watch is not None and watch.restored
+    saved = kept or (trouble is None and record.finite_losses(history))
+    if saved and chief:
+        save_in_place(model, folder.path / MODEL)
+    tested = _tested(setup) if saved else {}
+    if trouble is None or saved:
+        setup.replicas.any(False)  # the chief's connection is needed until it has saved
+    return Outcome(history, trouble, watch, saved, tested)
 
 
 def _tested(setup: Setup) -> dict[str, dict[str, float]]:
@@ -167,12 +186,13 @@ def _tested(setup: Setup) -> dict[str, dict[str, float]]:
 
 def end(begun: Begun, outcome: Outcome) -> Result:
     """Writes the final record, says how it went, and returns the result."""
-    folder, entry = begun.folder, record.ended(begun.entry, *outcome)
+    history, trouble, watch, saved, tested = outcome
+    folder, entry = begun.folder, record.ended(begun.entry, history, trouble, watch, tested)
     folder.write_record(entry)
     model = None if isinstance(folder, NoFolder) else folder.path / MODEL
-    for line in console.ended(entry, outcome.history, model):
+    for line in console.ended(entry, saved, model):
         begun.say(line)
-    result = Result(folder.path, begun.setup.model, outcome.history, entry)
+    result = Result(folder.path, begun.setup.model, history, entry)
     begun.close_page(entry, result.finished)
     return result
 

@@ -22,6 +22,7 @@ from mlp_lab.options.config import Config
 from mlp_lab.probes import Probe
 from mlp_lab.tasks import Task, class_weights
 from mlp_lab.training import of_data, parts
+from mlp_lab.training.best import check_monitor
 from mlp_lab.training.fit_check import check_fit
 
 # Test images of a streamed set that pictures are drawn from.
@@ -194,6 +195,7 @@ def check(setup: Setup) -> Setup:
             run_eagerly=config.run_eagerly,
         )
     setup.model.shuffle_seed = config.seed
+    check_monitor(setup)
     return setup
 
 
