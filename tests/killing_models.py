@@ -7,6 +7,26 @@ import mlp_lab
 
 
 @keras.saving.register_keras_serializable(package="killing_models")
+class Spread(keras.metrics.Mean):
+    """A metric that does not say whether more or less is better."""
+
+    def __init__(self, name="spread"):
+        super().__init__(name)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(keras.ops.std(y_pred))
+
+
+@keras.saving.register_keras_serializable(package="killing_models")
+class Breaks(mlp_lab.MLP):
+    """An MLP whose gradients are infinite from the 130th step on."""
+
+    def transform_gradients(self, gradients):
+        factor = tf.where(self.optimizer.iterations < 130, 1.0, float("inf"))
+        return [gradient * factor for gradient in gradients]
+
+
+@keras.saving.register_keras_serializable(package="killing_models")
 class TwoOptimizers(mlp_lab.MLP):
     """An MLP whose biases have an optimizer of their own, with a state of its own."""
 

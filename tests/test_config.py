@@ -39,6 +39,10 @@ OPTIONS = {
     "validation_split": st.floats(0, 1, exclude_max=True),
     "batch_size": st.integers(1, 10**9),
     "epochs": st.integers(1, 10**9),
+    "keep": st.sampled_from(["last", "best"]),
+    "monitor": st.sampled_from(["loss", "a,b c"]),
+    "monitor_direction": st.sampled_from(["auto", "max", "min"]),
+    "patience": st.integers(0, 10**9),
     "shuffle": st.booleans(),
     "seed": st.integers(0, 2**31 - 1),
     "deterministic": st.booleans(),
@@ -67,6 +71,8 @@ def test_every_option_is_drawn_or_left_out_on_purpose():
 def test_flagfile_gives_the_config_again(options):
     if options.get("histogram_every") == "auto":
         options = {**options, "deterministic": False}  # excludes it
+    if options.keys() & {"keep", "monitor_direction", "patience"}:
+        options = {"monitor": "loss", **options}  # which they need
     config = Config(**options)
     assert flags.parse(flags.to_text(config).splitlines()) == config
 

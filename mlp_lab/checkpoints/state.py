@@ -227,7 +227,7 @@ def _dtype(variable: Any) -> str:
     return tf.as_dtype(variable.dtype).name
 
 
-def _absent(found: Found, state: dict[str, Any]) -> list[str]:
+def _absent(found: Found, state: Mapping[str, Any]) -> list[str]:
     needed = {
         "variables": (state["variables"], found.variables),
         "random": (state["random"], found.generators),

@@ -25,6 +25,13 @@ class Config(RunOptions, InsideOptions, TrainingOptions, ModelOptions, DataOptio
     def check_together(self) -> None:
         """Refuses options of different groups that exclude each other."""
         super().check_together()
+        if self.finds_best and self.monitored.startswith("val_") and not self.validation_split:
+            raise InputError(
+                "keep" if self.monitor is None else "monitor",
+                f"{self.monitored!r} would be measured on the test set, on which no choice may be "
+                "made; give --validation_split=0.1, which holds out a tenth of the training "
+                "samples for it, or --monitor=loss",
+            )
         if self.deterministic and self.histogram_every == "auto":
             raise InputError(
                 "deterministic",

@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from mlp_lab.errors import InputError
-from mlp_lab.options.checks import boolean, choice, duration, number, part, parts, whole
+from mlp_lab.options.checks import boolean, choice, duration, number, part, parts, text, whole
 from mlp_lab.options.option import Options, option
 from mlp_lab.options.registry import REGISTERED
 
@@ -67,6 +67,32 @@ class TrainingOptions(Options):
         128, "samples per step, from 1 to the size of the training set", whole(1), "N"
     )
     epochs: int = option(20, "passes over the training set", whole(1), "N")
+    keep: str = option(
+        "last",
+        "which epoch's model the run ends with and saves: last, or best, the one whose --monitor "
+        "was best",
+        choice(("last", "best")),
+    )
+    monitor: str | None = option(
+        None,
+        "name of a log, such as val_loss (the default), val_accuracy or loss: the epoch in which "
+        "it is best is the best epoch. Names with val_ need --validation_split: choices are never "
+        "made on the test set",
+        text,
+        "NAME",
+    )
+    monitor_direction: str = option(
+        "auto",
+        "which values of --monitor are better: max, min, or auto, what the metric states",
+        choice(("auto", "max", "min")),
+    )
+    patience: int = option(
+        0,
+        "end the training after this many epochs in a row in which --monitor was not better than "
+        "before; 0: train all epochs",
+        whole(0),
+        "N",
+    )
     shuffle: bool = option(
         True,
         "shuffle the training samples again in every epoch; --noshuffle keeps the file's order",
@@ -115,9 +141,25 @@ class TrainingOptions(Options):
         of_result=False,
     )
 
+    @property
+    def finds_best(self) -> bool:
+        """Whether the best epoch is looked for."""
+        return self.keep == "best" or self.monitor is not None
+
+    @property
+    def monitored(self) -> str:
+        """The log by which the best epoch is found."""
+        return self.monitor or "val_loss"
+
     def check_together(self) -> None:
-        """Refuses to compile plain Python, or steps on several devices."""
+        """Refuses patience without a goal, and to compile plain Python or steps on devices."""
         super().check_together()
+        for name in ("patience", "monitor_direction"):
+            if getattr(self, name) not in (0, "auto") and not self.finds_best:
+                raise InputError(
+                    name,
+                    "needs --monitor, the log to watch, or --keep=best, which watches val_loss",
+                )
         if self.run_eagerly and self.jit_compile:
             raise InputError(
                 "run_eagerly", "excludes --jit_compile: plain Python is not compiled; choose one"

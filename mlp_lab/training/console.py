@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from mlp_lab.training import parts
 from mlp_lab.training.folder import RECORD, RunFolder
@@ -55,26 +56,41 @@ def begun(setup: Setup, folder: RunFolder, record: Record, before: Record) -> It
     yield f"run: {folder.path}"
 
 
-def ended(record: Record, history: Mapping[str, list[float]], model: Path | None) -> Iterator[str]:
+def ended(record: Record, saved: bool, model: Path | None) -> Iterator[str]:
     """How it went.
 
     Args:
       record: of the run's end.
-      history: every log after every epoch.
+      saved: whether the model is saved.
       model: where a finished run's model is saved; None for a worker that writes nothing.
     """
-    finished = record["status"] == FINISHED
-    if finished:
-        final = "  ".join(f"{name} {values[-1]:.4f}" for name, values in sorted(history.items()))
-        yield f"finished: {final}"
+    if record["status"] == FINISHED:
+        metrics = record["metrics"].items()
+        yield f"finished: {'  '.join(f'{name} {float(value):.4f}' for name, value in metrics)}"
+        if "reason" in record:
+            yield record["reason"]
     else:
         yield (
             f"stopped: {record.get('reason', 'the validation loss is not finite')}; try a smaller "
             "--learning_rate, or smaller initial weights (--kernel_initializer)"
         )
+    if "best" in record:
+        kept = "" if record["config"]["keep"] == "best" else "; the model is that of the last epoch"
+        yield f"{best(record)}{kept}"
     if model is not None:
-        saved = f"saved: {model}; " if finished else ""
-        yield f"{saved}look inside: tensorboard --logdir {model.parent.parent}"
+        where = f"saved: {model}; " if saved else ""
+        yield f"{where}look inside: tensorboard --logdir {model.parent.parent}"
+
+
+def best(record: Mapping[str, Any]) -> str:
+    """The best epoch of a run that looked for one."""
+    found = record["best"]
+    if found is None:
+        return "no best epoch: in none was the monitored value finite"
+    return (
+        f"best epoch {found['epoch']} of {record['epochs']}: {found['monitor']} "
+        f"{found['value']:.4g}"
+    )
 
 
 def verbosity(choice: str) -> int:

@@ -52,7 +52,12 @@ class RunPage:
             if field.name not in _NO_HPARAMS
         }
         groups = ("validation", "train")
-        self.writer.hparams(options, [(f"epoch_{log}", group) for log in logs for group in groups])
+        shown = [(f"epoch_{log}", group) for log in logs for group in groups]
+        if self._config.finds_best:
+            monitored = self._config.monitored
+            group = groups[not monitored.startswith("val_")]
+            shown.insert(0, (f"best/{monitored}", group))
+        self.writer.hparams(options, shown)
         self.writer.layout(_layout(self._config.loss, logs))
         self.writer.text("run", _table(record), step=0)
         self.writer.flush()

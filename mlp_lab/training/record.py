@@ -13,6 +13,7 @@ from typing import Any
 import keras
 
 import mlp_lab
+from mlp_lab.callbacks import BestEpoch
 from mlp_lab.training.setup import Setup
 
 RUNNING, FINISHED, DIVERGED = "running", "finished", "diverged"
@@ -56,22 +57,34 @@ def begun(setup: Setup, run: str, before: Mapping[str, Any] | None = None) -> Re
     return record
 
 
-def ended(record: Record, history: Mapping[str, list[float]], trouble: str | None) -> Record:
+def ended(
+    record: Record,
+    history: Mapping[str, list[float]],
+    trouble: str | None,
+    watch: BestEpoch | None = None,
+) -> Record:
     """The record of a run that has come to its end.
 
     Args:
       record: of its beginning.
       history: every log after every epoch.
       trouble: what was not finite in training, or None.
+      watch: what looked for the best epoch; if the model is that epoch's, so are the metrics.
     """
+    logs = history
+    if watch is not None and watch.best is not None and watch.restored:
+        logs = {name: [value] for name, value in watch.best.logs.items()}
     ended = {
         **record,
         "status": FINISHED if trouble is None and finite_losses(history) else DIVERGED,
         "ended": _now(),
         "epochs": len(history.get("loss", [])),
-        "metrics": last(history),
+        "metrics": last(logs),
         "history": {name: [finite(v) for v in vs] for name, vs in history.items()},
     }
+    if watch is not None:
+        ended["best"] = None if watch.best is None else watch.best.as_record()
+        trouble = trouble or watch.why_stopped
     return ended if trouble is None else {**ended, "reason": trouble}
 
 
@@ -117,7 +130,7 @@ def finite(value: float) -> float | str:
 
 
 def last(history: Mapping[str, list[float]]) -> dict[str, float | str]:
-    """Each log's value after the last epoch."""
+    """Each log's value after the last of the epochs."""
     return {name: finite(values[-1]) for name, values in sorted(history.items())}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from mlp_lab.display import Displayed, Row
+from mlp_lab.training import console
 from mlp_lab.training.record import FINISHED
 
 
@@ -35,6 +36,8 @@ class Result(Displayed):
             ("epochs", record.get("epochs")),
             ("metrics", record.get("metrics", {})),
         ]
+        if "best" in record:
+            rows.append(("best", console.best(record)))
         if "reason" in record:
             rows.append(("reason", record["reason"]))
         return record["status"], rows

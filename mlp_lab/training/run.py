@@ -8,13 +8,21 @@ import keras
 import tensorflow as tf
 
 from mlp_lab import data
-from mlp_lab.callbacks import Checkpoints, NonFinite, NonFiniteError, Pictures, Stopped, TensorBoard
+from mlp_lab.callbacks import (
+    BestEpoch,
+    Checkpoints,
+    NonFinite,
+    NonFiniteError,
+    Pictures,
+    Stopped,
+    TensorBoard,
+)
 from mlp_lab.engine.progress import steps_made
 from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
 from mlp_lab.models.saving import save_in_place
 from mlp_lab.options.config import Config
-from mlp_lab.training import console, failure, record
+from mlp_lab.training import best, console, failure, record
 from mlp_lab.training.agreement import of_setup, together
 from mlp_lab.training.folder import CHECKPOINTS, MODEL, NON_FINITE, NoFolder, RunFolder
 from mlp_lab.training.identity import identity
@@ -80,10 +88,19 @@ class Begun:
 
 
 class Outcome(NamedTuple):
-    """How a fit ended: every log after every epoch, and what was not finite, or None."""
+    """How a fit ended.
+
+    Attributes:
+      history: every log after every epoch.
+      trouble: what was not finite, or None.
+      watch: what looked for the best epoch, or None.
+      saved: whether the model is saved.
+    """
 
     history: dict[str, list[float]]
     trouble: str | None
+    watch: BestEpoch | None
+    saved: bool
 
 
 def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -> Begun:
@@ -114,13 +131,14 @@ def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -
 
 
 def fit(begun: Begun) -> Outcome:
-    """Trains the model, and saves it if it comes to its end.
+    """Trains the model, and saves it if it comes to its end, or if that of the best epoch is kept.
 
     Raises:
       BaseException: what ended the training before.
     """
     setup, folder, chief = begun.setup, begun.folder, begun.setup.replicas.chief
-    model, config = setup.model, setup.config
+    model, config, watch = setup.model, setup.config, best.watch(setup.config)
+    trouble = None
     try:
         if not folder.resumed:
             begun.page.begin(begun.entry, (metric.name for metric in setup.metrics))
@@ -130,25 +148,32 @@ def fit(begun: Begun) -> Outcome:
             epochs=config.epochs,
             validation_data=setup.validation,
             shuffle=config.shuffle,
-            callbacks=[*_observers(begun), begun.checkpoints],
+            callbacks=[*_observers(begun), *filter(None, [watch]), begun.checkpoints],
             verbose=console.verbosity(config.verbose) if chief else 0,
         ).history
-        if record.finite_losses(history) and chief:  # that of validation may not be finite
-            save_in_place(model, folder.path / MODEL)
-        setup.replicas.any(False)  # the chief's connection is needed until it has saved
-        return Outcome(history, None)
     except NonFiniteError as error:
-        return Outcome(model.history.history, str(error))
+        history, trouble = model.history.history, str(error)
+        if watch is not None:
+            watch.restore_best()
+    # The loss of validation may not be finite though the training came to its end.
+    kept = watch is not None and watch.restored
+    saved = kept or (trouble is None and record.finite_losses(history))
+    if saved and chief:
+        save_in_place(model, folder.path / MODEL)
+    if trouble is None or saved:
+        setup.replicas.any(False)  # the chief's connection is needed until it has saved
+    return Outcome(history, trouble, watch, saved)
 
 
 def end(begun: Begun, outcome: Outcome) -> Result:
     """Writes the final record, says how it went, and returns the result."""
-    folder, entry = begun.folder, record.ended(begun.entry, *outcome)
+    history, trouble, watch, saved = outcome
+    folder, entry = begun.folder, record.ended(begun.entry, history, trouble, watch)
     folder.write_record(entry)
     model = None if isinstance(folder, NoFolder) else folder.path / MODEL
-    for line in console.ended(entry, outcome.history, model):
+    for line in console.ended(entry, saved, model):
         begun.say(line)
-    result = Result(folder.path, begun.setup.model, outcome.history, entry)
+    result = Result(folder.path, begun.setup.model, history, entry)
     begun.close_page(entry, result.finished)
     return result
 

@@ -19,6 +19,7 @@ from mlp_lab.errors import InputError
 from mlp_lab.options.config import Config
 from mlp_lab.probes import Probe
 from mlp_lab.training import parts
+from mlp_lab.training.best import check_monitor
 from mlp_lab.training.fit_check import check_fit
 
 # Test images of a streamed set that pictures are drawn from.
@@ -157,6 +158,7 @@ def check(setup: Setup) -> Setup:
             run_eagerly=config.run_eagerly,
         )
     setup.model.shuffle_seed = config.seed
+    check_monitor(setup)
     return setup
 
 
