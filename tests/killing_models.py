@@ -7,6 +7,17 @@ import mlp_lab
 
 
 @keras.saving.register_keras_serializable(package="killing_models")
+class Spread(keras.metrics.Mean):
+    """A metric that does not say whether more or less is better."""
+
+    def __init__(self, name="spread"):
+        super().__init__(name)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(keras.ops.std(y_pred))
+
+
+@keras.saving.register_keras_serializable(package="killing_models")
 class Breaks(mlp_lab.MLP):
     """An MLP whose gradients are infinite from the 130th step on."""
 
