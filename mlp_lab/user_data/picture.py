@@ -150,7 +150,7 @@ def _has_alpha(image: Image.Image) -> bool:
 
 def _notes(image: Image.Image, turned: int) -> Iterator[str]:
     if turned != 1:
-        yield "turned upright by their EXIF orientation"
+        yield "turned upright by EXIF orientation"
     if _has_alpha(image):
         yield "with transparent parts, laid on white"
     if image.mode == "CMYK":

@@ -150,8 +150,8 @@ def _choose_size(
     lines = []
     if others:
         lines.append(
-            f"{others:,} of {len(headers):,} pictures have other sizes and are resized to "
-            f"{height}x{width}"
+            f"resized to {height}x{width}: {others:,} of {len(headers):,} pictures, which have "
+            "other sizes"
         )
     return height, width, lines
 
@@ -176,7 +176,9 @@ def _is_gray(x: np.ndarray) -> bool:
 
 def _counted(headers: Mapping[Path, Header]) -> list[str]:
     notes = collections.Counter(note for header in headers.values() for note in header.notes)
-    return [f"{count:,} pictures {note}" for note, count in sorted(notes.items())]
+    return [
+        f"{note}: {count:,} of {len(headers):,} pictures" for note, count in sorted(notes.items())
+    ]
 
 
 def _blank(
@@ -187,4 +189,4 @@ def _blank(
         files = [file for files in folder.files.values() for file in files]
         flat = x.reshape(len(x), -1)
         blank += [files[row] for row in np.flatnonzero((flat == flat[:, :1]).all(axis=1))]
-    return [f"{len(blank):,} pictures are of one color only (first: {blank[0]})"] if blank else []
+    return [f"of one color only: {len(blank):,} pictures (first: {blank[0]})"] if blank else []
