@@ -12,7 +12,7 @@ from mlp_lab import activations, initializers, losses
 from mlp_lab.data import Dataset
 from mlp_lab.display import megabytes
 from mlp_lab.errors import InputError
-from mlp_lab.learning_rates import Warmup
+from mlp_lab.learning_rates import LogCosine, Warmup
 from mlp_lab.models import GlassBox
 from mlp_lab.models.budget import Budget, limited, memory
 from mlp_lab.options import registry
@@ -202,8 +202,9 @@ def optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
     """Makes the optimizer, with a learning rate for a run of this many steps.
 
     With t from 0 to 1 over the run, the rate is `--learning_rate` times 1 (constant), 1 - t
-    (linear) or (1 + cos(pi t)) / 2 (cosine; Loshchilov and Hutter, 2017, without restarts); and
-    over the first `--learning_rate_warmup` steps times a factor that rises to 1.
+    (linear), (1 + cos(pi t)) / 2 (cosine; Loshchilov and Hutter, 2017, without restarts) or
+    (1 - cos(2 pi log2(1 + 15 t))) / 2 (coslog4; Holzmüller et al., 2024); and over the first
+    `--learning_rate_warmup` steps times a factor that rises to 1.
 
     Raises:
       InputError: it cannot be made or is not an optimizer, or the run has fewer steps than the
@@ -215,6 +216,7 @@ def optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
         "constant": lambda: base,
         "linear": lambda: schedules.PolynomialDecay(base, steps, 0.0),
         "cosine": lambda: schedules.CosineDecay(base, steps),
+        "coslog4": lambda: LogCosine(base, steps),
     }[config.learning_rate_schedule]()
     if config.learning_rate_warmup > steps:
         raise InputError(
