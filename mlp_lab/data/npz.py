@@ -103,19 +103,19 @@ def read_npz(
             raise DataFault(path, _missing(missing, names, list(members)))
         chosen = {name: members[f"{name}.npy"] for name in names}
         for name, member in chosen.items():
-            _check_size(member.file_size, name, path)
-        _check_size(sum(member.file_size for member in chosen.values()), "all together", path)
+            _check_size(member.file_size, f"{name} takes", path)
+        _check_size(sum(member.file_size for member in chosen.values()), "its arrays take", path)
         return {
             name: _read_member(archive, member, name, path, check)
             for name, member in chosen.items()
         }
 
 
-def _check_size(size: int, name: str, path: Path) -> None:
+def _check_size(size: int, what: str, path: Path) -> None:
     if size > MAX_ARRAY_BYTES:
         raise DataFault(
             path,
-            f"{name} takes {size:,} bytes, more than the limit of {MAX_ARRAY_BYTES:,}; save each "
+            f"{what} {size:,} bytes, more than the limit of {MAX_ARRAY_BYTES:,}; save each "
             "array with numpy.save as a .npy file, whose rows can stay in the file",
         )
 
@@ -221,7 +221,7 @@ def read_npy(path: str | os.PathLike[str], check: Check = check_plain) -> np.nda
             shape, fortran, dtype, header_bytes = read_npy_header(data, "it", path)
             check(dtype, "it", path)
             claimed = math.prod(shape) * dtype.itemsize
-            _check_size(claimed, "it", path)
+            _check_size(claimed, "it takes", path)
             if claimed != size - header_bytes:
                 raise DataFault(
                     path,

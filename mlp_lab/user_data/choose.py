@@ -136,6 +136,8 @@ def _read(
 ) -> _Source | None:
     if not isinstance(path, str | os.PathLike):
         return None
+    if not os.fspath(path):
+        raise InputError(option, "expected a file or folder, got an empty text")
     path = Path(path)
     try:
         folder = path.is_dir()

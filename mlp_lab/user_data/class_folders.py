@@ -94,7 +94,7 @@ def _classes(path: Path) -> ClassFolders:
         raise InputError(
             "data",
             f"{path}: the folder of class {empty[0]!r} has no pictures"
-            + (f", nor have those of {len(empty) - 1:,} others" if len(empty) > 1 else "")
+            + (f", and {len(empty) - 1:,} more like it" if len(empty) > 1 else "")
             + "; remove it or put pictures into it",
         )
     if len(found.files) == 1:
@@ -125,6 +125,6 @@ def _check_same_classes(train: ClassFolders, test: ClassFolders) -> None:
             raise InputError(
                 "data",
                 f"{other.path} has no folder for class {lacking[0]!r}, which {one.path} has"
-                + (f", nor for {len(lacking) - 1:,} others" if len(lacking) > 1 else "")
+                + (f", and {len(lacking) - 1:,} more" if len(lacking) > 1 else "")
                 + "; both parts need the same classes",
             )

@@ -379,6 +379,7 @@ def test_what_is_a_table_or_nothing(tmp_path):
     assert load({"a": [1]}) is None
     assert "is a folder of tables; give one of them, such as" in refused(load, tmp_path)
     assert "does not exist" in refused(load, tmp_path / "x.npz")
+    assert "got an empty text" in refused(load, "")
     assert refused(load, "nul\0byte").startswith("--data: ")
     (tmp_path / "x.npy").write_bytes(b"")
     assert "--data: " in refused(load, tmp_path / "x.npy")
@@ -450,3 +451,11 @@ def test_claims_and_bombs(tmp_path):
         for name in ("x", "y"):
             archive.writestr(f"{name}.npy", header)
     assert "but the zip directory says 0" in refused(load, tmp_path / "b.npz")
+
+
+def test_all_arrays_together_are_bounded(tmp_path, monkeypatch):
+    """Each of two arrays of zeros is below the limit, but not both."""
+    zeros = np.zeros((2**20, 8), np.uint8)
+    np.savez_compressed(tmp_path / "a.npz", x=zeros, y=zeros)
+    monkeypatch.setattr("mlp_lab.data.npz.MAX_ARRAY_BYTES", 12 * 2**20)
+    assert "its arrays take 16,777,472 bytes, more than" in refused(load, tmp_path / "a.npz")
