@@ -36,10 +36,10 @@ class InsideOptions(Options):
         pattern,
         "REGEX",
     )
-    pictures_every: int = option(
-        1,
+    pictures_every: int | None = option(
+        None,
         "epochs from one drawing of the pictures (confusion matrix, mistakes, kernels, ...) to "
-        "the next; 0: none",
+        "the next; 0: none (default: 1, or a tenth of the epochs of runs with more than 50)",
         whole(0),
         "N",
     )

@@ -91,6 +91,8 @@ def completed(config: Config, dataset: Dataset, say: Callable[[str], None]) -> C
     if not published and config.batch_size > rows:
         chosen["batch_size"] = rows
         say(f"batch size: {rows}, all training rows, in place of {config.batch_size}")
+    if config.pictures_every is None:
+        chosen["pictures_every"] = 1 if config.epochs <= 50 else config.epochs // 10
     if config.histogram_every is None:
         steps = config.epochs * -(-rows // chosen.get("batch_size", config.batch_size))
         chosen["histogram_every"] = max(1, min(100, steps // 10))
