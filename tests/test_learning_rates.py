@@ -1,4 +1,4 @@
-"""The warm-up against its formula."""
+"""The warm-up and the waves against their formulas."""
 
 import json
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mlp_lab.learning_rates import Warmup
+from mlp_lab.learning_rates import LogCosine, Warmup
 
 
 @pytest.mark.parametrize("jit", [False, True])
@@ -51,3 +51,35 @@ def test_comes_back_from_its_config(after):
 def test_steps_are_checked(steps):
     with pytest.raises(ValueError, match="steps: expected a whole number of at least 1, got"):
         Warmup(0.1, steps)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("cycles", [1, 4])
+def test_waves_by_their_formula(cycles, jit):
+    """Over, at and beyond the run's steps; at the ends of waves, the rate is 0."""
+    schedule = LogCosine(0.5, 150, cycles)
+    rate = tf.function(schedule, jit_compile=jit)
+    s = np.arange(0, 170, 5)
+    found = np.array([rate(tf.constant(step, tf.int64)).numpy() for step in s])
+    t = np.minimum(s / 150, 1)
+    expected = 0.5 * (1 - np.cos(2 * np.pi * np.log2(1 + (2**cycles - 1) * t))) / 2
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    assert found[0] == 0
+    if cycles == 4:
+        ends = [0, 10, 30, 70, 150, 165]  # t = (2^k - 1) / 15
+        np.testing.assert_allclose(found[np.isin(s, ends)], 0, atol=1e-6)
+        assert found.max() == pytest.approx(0.5, rel=0.01)
+
+
+def test_waves_come_back_from_their_config():
+    schedule = LogCosine(0.25, 7, 3)
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(schedule)))
+    again = keras.saving.deserialize_keras_object(config, safe_mode=True)
+    assert again.get_config() == {"rate": 0.25, "steps": 7, "cycles": 3}
+
+
+def test_waves_are_checked():
+    with pytest.raises(ValueError, match="steps: expected a whole number of at least 1, got 0"):
+        LogCosine(0.1, 0)
+    with pytest.raises(ValueError, match="cycles: expected a whole number of at least 1"):
+        LogCosine(0.1, 9, 2.5)

@@ -205,7 +205,15 @@ def test_entries_show_the_same_help(entry, home):
     assert train("--version", home=home, entry=entry).stdout == f"mlp_lab {mlp_lab.__version__}\n"
 
 
-@pytest.mark.parametrize(("schedule", "warmup"), [("linear", 0), ("cosine", 20), ("constant", 30)])
+@pytest.mark.parametrize(
+    ("schedule", "warmup"),
+    [
+        ("linear", 0),
+        ("cosine", 20),
+        ("constant", 30),
+        pytest.param("coslog4", 10, marks=pytest.mark.slow),
+    ],
+)
 def test_schedule_and_held_out_samples(schedule, warmup, home, logs):
     """The rate follows its formula step by step; the last samples are tested on."""
     arguments = [SAMPLE, f"--log_dir={logs}", f"--name={schedule}", "--epochs=2"]
@@ -219,6 +227,7 @@ def test_schedule_and_held_out_samples(schedule, warmup, home, logs):
     s = np.array(list(rates))
     t = s / steps
     course = {"linear": 1 - t, "cosine": (1 + np.cos(np.pi * t)) / 2, "constant": 1 + 0 * t}
+    course["coslog4"] = (1 - np.cos(2 * np.pi * np.log2(1 + 15 * t))) / 2
     risen = np.minimum((s + 1) / warmup, 1) if warmup else 1
     np.testing.assert_allclose(list(rates.values()), 0.01 * course[schedule] * risen, rtol=1e-5)
 

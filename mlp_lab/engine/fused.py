@@ -5,6 +5,7 @@ import math
 import random
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from mlp_lab.data.pipeline import pieces
@@ -13,7 +14,14 @@ from mlp_lab.engine.call_size import steps_per_call
 from mlp_lab.engine.compilation import Compilation
 from mlp_lab.engine.feeding import Feeding
 from mlp_lab.engine.first_batch import FirstBatch
-from mlp_lab.engine.inputs import arrays_of_rows, refuse_rows, unpacked, with_callback
+from mlp_lab.engine.inputs import (
+    arrays_of_rows,
+    is_wide,
+    refuse_rows,
+    refuse_wide,
+    unpacked,
+    with_callback,
+)
 from mlp_lab.engine.interrupts import Interrupts
 from mlp_lab.engine.modes import NO_PIECES, PieceBatch
 from mlp_lab.engine.position import Order, Position
@@ -87,6 +95,7 @@ class Fused(FirstBatch, Compilation, Feeding, Position):
         if arrays is not None:
             return self._fit_arrays(arrays, batch_size, validation_split, shuffle, options)
         refuse_rows(x, y, sample_weight, validation_data)
+        refuse_wide(self, x, unpacked(validation_data)[0])
         feeding = self._feeding(NO_PIECES, self.steps_per_execution, self.jit_compile)
         with self._fitting(options), feeding:
             return super().fit(
@@ -148,10 +157,11 @@ class Fused(FirstBatch, Compilation, Feeding, Position):
     def _validate_arrays(self, options, batch, per_call, own):
         """Makes arrays in the options of a fit pieces too; rows of a batch, None for other data."""
         batch = options.pop("validation_batch_size") or batch
-        x, y, weights = unpacked(options["validation_data"])
-        arrays = arrays_of_rows(x, y, weights, self.autocast)
+        x, y, sample_weight = unpacked(options["validation_data"])
+        arrays = arrays_of_rows(x, y, sample_weight, self.autocast)
         if arrays is None or self._replaces("evaluate", "make_test_function"):
             refuse_rows(options["validation_data"])
+            refuse_wide(self, x)
             options["validation_batch_size"] = batch
             return None
         rows = len(tf.nest.flatten(arrays)[0])
@@ -189,6 +199,7 @@ class Fused(FirstBatch, Compilation, Feeding, Position):
         own = self._replaces("make_test_function")
         if arrays is None or steps is not None or not self.compiled or own:
             refuse_rows(x, y, sample_weight)
+            refuse_wide(self, x)
             per_call = 1 if self._auto[0] else self.steps_per_execution
             feeding = self._piece_batch._replace(test=None)
             with self._feeding(feeding, per_call, self.jit_compile):
@@ -217,6 +228,10 @@ class Fused(FirstBatch, Compilation, Feeding, Position):
             self._build_on(arrays, batch, "predict_step")
         if not fused or not self._by_rows(arrays, batch):
             refuse_rows(x)
+            if not self.autocast and is_wide(x):  # Keras would round arrays, not a data set
+                x = (tf.nest.map_structure(np.asarray, x),)
+                x = tf.data.Dataset.from_tensor_slices(x).batch(batch_size or 32)
+                batch_size = None
             per_call = 1 if self._auto[0] else self.steps_per_execution
             feeding = self._piece_batch._replace(predict=None)
             with self._feeding(feeding, per_call, self.jit_compile):

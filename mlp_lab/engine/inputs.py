@@ -66,6 +66,25 @@ def refuse_rows(*data: Any) -> None:
         )
 
 
+def is_wide(x: Any) -> bool:
+    """Whether Keras' own ways would round x: arrays of more digits than `floatx` has."""
+
+    def wide(a):
+        dtype = np.asarray(a).dtype if hasattr(a, "__array__") else None
+        return dtype == np.float64 != keras.config.floatx()
+
+    return any(map(wide, tf.nest.flatten(x)))
+
+
+def refuse_wide(model: keras.Model, *data: Any) -> None:
+    """Raises an error for x that would be rounded before a model that takes it as it is."""
+    if not model.autocast and any(map(is_wide, data)):
+        raise ValueError(
+            "float64 inputs: expected a compiled model, all data as arrays, and no class_weight, "
+            "steps or steps_per_epoch; leave those out, or give a tf.data.Dataset or float32 arrays"
+        )
+
+
 def listed(callbacks: Any) -> list[keras.callbacks.Callback]:
     """The callbacks as a list, in whatever form `fit` got them."""
     if isinstance(callbacks, keras.callbacks.CallbackList):
