@@ -26,10 +26,20 @@ class RunPage:
       config: the run's options.
       run: the run's id, with which the names of its files end.
       chief: whether this worker writes; the other workers have no page.
+      group: of runs that differ only in their seed: they share a row in HParams, which shows
+        the means of their metrics. None gives the run a row of its own.
     """
 
-    def __init__(self, folder: Path, config: Config, run: str, chief: bool = True):
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        run: str,
+        chief: bool = True,
+        group: str | None = None,
+    ):
         self.writer = Writer(folder, run)
+        self._group = group
         self._chief = chief
         self._config = config
 
@@ -49,10 +59,11 @@ class RunPage:
             field.name: value if field.default is not None else str(value or "default")
             for field in dataclasses.fields(self._config)
             for value in [getattr(self._config, field.name)]
-            if field.name not in _NO_HPARAMS
+            if field.name not in _NO_HPARAMS and not (self._group and field.name == "seed")
         }
         groups = ("validation", "train")
-        self.writer.hparams(options, [(f"epoch_{log}", group) for log in logs for group in groups])
+        columns = [(f"epoch_{log}", group) for log in logs for group in groups]
+        self.writer.hparams(options, columns, self._group)
         self.writer.layout(_layout(self._config.loss, logs))
         self.writer.text("run", _table(record), step=0)
         self.writer.flush()

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
@@ -21,16 +22,40 @@ from mlp_lab.training.identity import identity
 from mlp_lab.training.page import RunPage
 from mlp_lab.training.replication import lost_worker, make_strategy
 from mlp_lab.training.result import Result
-from mlp_lab.training.setup import Setup, check, prepare
+from mlp_lab.training.setup import Setup, check, load, prepare
 from mlp_lab.training.signals import Signals
 from mlp_lab.writers import new_owner
 
 
-def run(config: Config) -> Result:
+@dataclasses.dataclass(frozen=True)
+class Around:
+    """What surrounds a run that is one of several; none of it changes what is trained.
+
+    Attributes:
+      say: called with each line for the user, in place of printing.
+      loader: gives the data set; see `prepare`.
+      group: of its row in HParams; see `RunPage`.
+      callbacks: further ones; they have no state that a checkpoint must hold.
+      stop: asked after every compiled call; if it returns anything but None or False, the run
+        is saved and ends with `Stopped`.
+    """
+
+    say: console.Say | None = None
+    loader: Callable[[Config, console.Say], data.Dataset] = load
+    group: str | None = None
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
+    stop: Callable[[], object] = lambda: None
+
+
+def run(config: Config, around: Around | None = None) -> Result:
     """Trains a model as the config says, testing after every epoch.
 
     Sets Keras' global random seed and dtype policy, and with `deterministic` TensorFlow's
     determinism of operations, which stays on in the process.
+
+    Args:
+      config: the options.
+      around: for a run that is one of several, such as the trials of a sweep.
 
     Raises:
       InputError: something in the config cannot be done, or what is resumed has changed; nothing
@@ -39,13 +64,17 @@ def run(config: Config) -> Result:
       RunError: files cannot be written, or no checkpoint can be used. Checkpoints that
         were complete still are.
     """
-    replicas = Replicas(make_strategy(config, console.speaker()))
-    say = console.speaker("" if replicas.chief else f"worker {replicas.worker}: ")
+    around = around or Around()
+    replicas = Replicas(make_strategy(config, around.say or console.speaker()))
+    prefix = "" if replicas.chief else f"worker {replicas.worker}: "
+    say = around.say or console.speaker(prefix)
     folder = together(replicas, lambda: (RunFolder if replicas.chief else NoFolder)(config))
     try:
-        setup = check(together(replicas, lambda: prepare(config, replicas, say), of_setup))
+        setup = check(
+            together(replicas, lambda: prepare(config, replicas, say, around.loader), of_setup)
+        )
         with Signals() as signals:
-            begun = together(replicas, lambda: begin(setup, folder, signals, say))
+            begun = together(replicas, lambda: begin(setup, folder, signals, say, around))
             try:
                 return end(begun, fit(begun))
             except BaseException as error:
@@ -73,6 +102,7 @@ class Begun:
     page: RunPage
     checkpoints: Checkpoints
     say: console.Say
+    around: Around
 
     def close_page(self, entry: record.Record, succeeded: bool) -> None:
         """Completes the run's page in TensorBoard."""
@@ -86,7 +116,9 @@ class Outcome(NamedTuple):
     trouble: str | None
 
 
-def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -> Begun:
+def begin(
+    setup: Setup, folder: RunFolder, signals: Signals, say: console.Say, around: Around
+) -> Begun:
     """Makes the folder, writes the first record, and says what is about to be trained.
 
     A run that is resumed is first compared with its checkpoint; until then nothing is written.
@@ -95,7 +127,11 @@ def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -
         folder.create()
         before = folder.read_record() if folder.resumed else {}
         run = before.get("id") or folder.saved_id() or new_owner()
-        checkpoints = _checkpoints(setup, folder, run, signals, say)
+
+        def stop() -> object:
+            return signals.asked() or around.stop()
+
+        checkpoints = _checkpoints(setup, folder, run, stop, say)
         if folder.resumed:
             checkpoints.check()
         entry = record.begun(setup, run, before if folder.resumed else None)
@@ -109,8 +145,8 @@ def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -
         raise
     for line in console.begun(setup, folder, entry, before):
         say(line)
-    page = RunPage(folder.path, setup.config, run, setup.replicas.chief)
-    return Begun(setup, folder, entry, page, checkpoints, say)
+    page = RunPage(folder.path, setup.config, run, setup.replicas.chief, around.group)
+    return Begun(setup, folder, entry, page, checkpoints, say, around)
 
 
 def fit(begun: Begun) -> Outcome:
@@ -130,7 +166,7 @@ def fit(begun: Begun) -> Outcome:
             epochs=config.epochs,
             validation_data=setup.validation,
             shuffle=config.shuffle,
-            callbacks=[*_observers(begun), begun.checkpoints],
+            callbacks=[*_observers(begun), *begun.around.callbacks, begun.checkpoints],
             verbose=console.verbosity(config.verbose) if chief else 0,
         ).history
         if record.finite_losses(history) and chief:  # that of validation may not be finite
@@ -171,7 +207,7 @@ def _observers(begun: Begun) -> list[keras.callbacks.Callback]:
 
 
 def _checkpoints(
-    setup: Setup, folder: RunFolder, run: str, signals: Signals, say: console.Say
+    setup: Setup, folder: RunFolder, run: str, stop: Callable[[], object], say: console.Say
 ) -> Checkpoints:
     every = setup.config.checkpoint_every
     return Checkpoints(
@@ -179,7 +215,7 @@ def _checkpoints(
         every=None if every == "0" else int(every) if every.isdigit() else every,
         keep=setup.config.keep_checkpoints,
         resume=setup.config.resume,
-        stop=signals.asked,
+        stop=stop,
         events=folder.path,
         delete=False,  # a run keeps its last checkpoints, also if its model cannot be saved
         say=say,

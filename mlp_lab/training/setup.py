@@ -93,7 +93,19 @@ class Setup(Displayed):
         ]
 
 
-def prepare(config: Config, replicas: Replicas, say: Callable[[str], None]) -> Setup:
+def load(config: Config, say: Callable[[str], None]) -> data.Dataset:
+    """The data set that a config names; `say` is told where it comes from."""
+    return data.load(
+        config.dataset, config.data_source, config.data_dir, say, config.data_memory_mb
+    )
+
+
+def prepare(
+    config: Config,
+    replicas: Replicas,
+    say: Callable[[str], None],
+    loader: Callable[[Config, Callable[[str], None]], data.Dataset] = load,
+) -> Setup:
     """Loads the data and makes the parts that the config names.
 
     Sets Keras' global random seed and dtype policy, and with `deterministic` TensorFlow's
@@ -103,13 +115,12 @@ def prepare(config: Config, replicas: Replicas, say: Callable[[str], None]) -> S
       config: the options.
       replicas: the devices that are to share each batch.
       say: told where the data come from.
+      loader: what loads the data; one that keeps them serves several configs.
 
     Raises:
       InputError: the data cannot be used, or a part cannot be made.
     """
-    dataset = data.load(
-        config.dataset, config.data_source, config.data_dir, say, config.data_memory_mb
-    )
+    dataset = loader(config, say)
     if config.validation_split:
         dataset = _held_out(dataset, config.validation_split)
     _check_batch_size(config.batch_size, len(dataset.x_train), replicas.count)
