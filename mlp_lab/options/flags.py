@@ -133,6 +133,10 @@ def _read_number(text: str) -> float:
         raise ValueError(f"expected a number, got {text!r}") from None
 
 
+def _read_rate(text: str) -> float | str:
+    return text if text == "auto" else _read_number(text)
+
+
 def _read_boolean(text: str) -> bool:
     values = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
     if text.lower() not in values:
@@ -159,6 +163,7 @@ _READERS: dict[Any, Callable[[str], Any]] = {
     int: _read_whole,
     float: _read_number,
     float | None: _read_number,
+    float | str: _read_rate,
     int | None: _read_whole,
     int | str: _read_steps,
     bool: _read_boolean,

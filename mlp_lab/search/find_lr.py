@@ -52,7 +52,9 @@ def find_lr(
 
     Nothing is changed by it: weights, optimizer, metrics, counters, random generators and the
     order of samples are as before, and a `fit` after it equals one without it, bit for bit. The
-    weights of a model that is not built are made, as `fit` would make them. An optimizer's
+    weights of a model that is not built are made, as `fit` would make them, and so are the
+    optimizer's variables (TensorFlow then traces the step once less: Python code in `call` that
+    counts its own calls sees that). An optimizer's
     schedule is not used: the value is the rate that a schedule should start from.
 
     Args:

@@ -105,8 +105,8 @@ def _checked(model: Any, x: Any, y: Any, sample_weight: Any) -> Any:
     count = len(optimizers_of(model))
     if count != 1:
         raise ValueError(
-            f"find_lr: expected a model with one optimizer, got {count}: their rates depend on each "
-            "other; set them by hand"
+            f"find_lr: expected a model with one optimizer, got {count}: their rates depend on "
+            "each other; set them by hand"
         )
     arrays = arrays_of_rows(x, y, sample_weight)
     if arrays is None:

@@ -21,6 +21,7 @@ from mlp_lab.probes import Probe
 
 # 8-bit pixels to [0, 1].
 _PIXEL_SCALE = 1 / 255
+_ANY_RATE = 0.001
 _MODEL_OPTIONS = ("hidden_units", "activation", "dropout", "kernel_initializer")
 
 
@@ -180,7 +181,9 @@ def optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
         warm-up.
     """
     part = registry.parse("optimizer", config.optimizer)
-    base, schedules = config.learning_rate, keras.optimizers.schedules
+    schedules = keras.optimizers.schedules
+    # While it is searched, the optimizer's own rate is not used.
+    base = _ANY_RATE if config.learning_rate == "auto" else config.learning_rate
     rate: Any = {
         "constant": lambda: base,
         "linear": lambda: schedules.PolynomialDecay(base, steps, 0.0),

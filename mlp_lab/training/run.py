@@ -20,6 +20,7 @@ from mlp_lab.training.agreement import of_setup, together
 from mlp_lab.training.folder import CHECKPOINTS, MODEL, NON_FINITE, NoFolder, RunFolder
 from mlp_lab.training.identity import identity
 from mlp_lab.training.page import RunPage
+from mlp_lab.training.rate import AUTO, began_with, found_rate
 from mlp_lab.training.replication import lost_worker, make_strategy
 from mlp_lab.training.result import Result
 from mlp_lab.training.setup import Setup, check, load, prepare
@@ -68,11 +69,13 @@ def run(config: Config, around: Around | None = None) -> Result:
     replicas = Replicas(make_strategy(config, around.say or console.speaker()))
     prefix = "" if replicas.chief else f"worker {replicas.worker}: "
     say = around.say or console.speaker(prefix)
-    folder = together(replicas, lambda: (RunFolder if replicas.chief else NoFolder)(config))
+    config, loader, kind = began_with(config), around.loader, _folder_of(replicas)
+    folder = together(replicas, lambda: kind(config))
     try:
-        setup = check(
-            together(replicas, lambda: prepare(config, replicas, say, around.loader), of_setup)
-        )
+        if config.learning_rate == AUTO:
+            config, loader = found_rate(config, replicas, say, loader)
+            folder = kind(config)
+        setup = check(together(replicas, lambda: prepare(config, replicas, say, loader), of_setup))
         with Signals() as signals:
             begun = together(replicas, lambda: begin(setup, folder, signals, say, around))
             try:
@@ -90,6 +93,10 @@ def run(config: Config, around: Around | None = None) -> Result:
         raise
     finally:
         folder.release()
+
+
+def _folder_of(replicas: Replicas) -> type[RunFolder]:
+    return RunFolder if replicas.chief else NoFolder
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

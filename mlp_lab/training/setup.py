@@ -44,6 +44,7 @@ class Setup(Displayed):
       optimizer: with the learning rate's schedule for a run of all epochs.
       probes: what to read from a step.
       label_form: `"one_hot"` or `"integer"`, the form in which the loss takes labels.
+      loaded: the data as they were loaded, before samples were held out.
     """
 
     config: Config
@@ -55,6 +56,7 @@ class Setup(Displayed):
     optimizer: keras.optimizers.Optimizer
     probes: list[Probe]
     label_form: str
+    loaded: data.Dataset
 
     @functools.cached_property
     def training(self) -> tuple[Any, Any]:
@@ -120,7 +122,7 @@ def prepare(
     Raises:
       InputError: the data cannot be used, or a part cannot be made.
     """
-    dataset = loader(config, say)
+    dataset = loaded = loader(config, say)
     if config.validation_split:
         dataset = _held_out(dataset, config.validation_split)
     _check_batch_size(config.batch_size, len(dataset.x_train), replicas.count)
@@ -136,6 +138,7 @@ def prepare(
         *made,
         probes=parts.probes(config),
         label_form=parts.label_form(config, made.loss),
+        loaded=loaded,
     )
 
 
