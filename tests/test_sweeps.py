@@ -343,8 +343,10 @@ def test_halving_continues_the_best(home, undisturbed):
 
 @pytest.mark.slow
 def test_minutes(home):
-    out, _ = sweeping.end(sweeping.start(home, "timed", "--minutes=0.001", "--epochs=1000"), 1)
-    assert "minutes 0 of 4 runs are done, and all is saved" in out
+    _, err = sweeping.end(sweeping.start(home, "timed", "--minutes=0.0001"), 2)
+    assert "--minutes: the time was up, and nothing was written" in err
+    out, _ = sweeping.end(sweeping.start(home, "timed", "--minutes=0.3", "--epochs=100000"), 1)
+    assert "after 0.3 minutes 0 of 4 runs are done, and all is saved" in out
 
 
 @pytest.mark.slow

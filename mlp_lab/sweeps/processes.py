@@ -192,3 +192,5 @@ class Processes:
             return 2
         except Interrupted as interruption:
             return 128 + interruption.signum
+        except KeyboardInterrupt:  # before the first trial
+            return 128 + signal.SIGINT

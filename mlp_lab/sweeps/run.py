@@ -63,6 +63,11 @@ def _run_processes(plan: Plan, folder: SweepFolder, session: str, say: Say) -> N
         why = processes.wait()
     if why is None:
         return
+    if not folder.path.is_dir():
+        message = "nothing was written: the configurations were still being checked"
+        if isinstance(why, signal.Signals):
+            raise Interrupted(int(why), f"interrupted; {message}")
+        raise InputError("minutes", f"the time was up, and {message}; give more")
     report(plan, folder)
     done, total = Progress(plan, folder, session).counts()
     message = f"{done} of {total} runs are done, and all is saved; the same command goes on"
