@@ -9,23 +9,29 @@ import subprocess
 import sys
 import time
 
+import events
 import numpy as np
 import pytest
 import sweeping
 from hypothesis import given
 from hypothesis import strategies as st
 from process import ROOT, train
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+from tensorboard.plugins.custom_scalar import layout_pb2
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from mlp_lab.errors import InputError
 from mlp_lab.options import flags
 from mlp_lab.options.config import Config
 from mlp_lab.options.sweep import SweepOptions
+from mlp_lab.sweeps.bands import write_bands
 from mlp_lab.sweeps.folder import SweepFolder
 from mlp_lab.sweeps.halton import Halton
 from mlp_lab.sweeps.plan import plan
 from mlp_lab.sweeps.progress import Progress, Task
 from mlp_lab.sweeps.report import report
 from mlp_lab.sweeps.vary import parse
+from mlp_lab.training.page import RunPage
 
 # What is varied.
 
@@ -354,3 +360,51 @@ def test_parts(home, undisturbed):
     for part in ("0/2", "1/2"):
         sweeping.end(sweeping.start(home, "parts", f"--part={part}"), int(part[0] == "0"))
     assert sweeping.table(home / "parts") == sweeping.table(home / "undisturbed")
+
+
+# In TensorBoard.
+
+
+def test_bands_of_seeds(tmp_path):
+    sweep = plan(options(f"--log_dir={tmp_path}", "--seeds=3", "--vary=dropout=0,0.1"))
+    folder = SweepFolder(sweep)
+    folder.create()
+    losses = np.random.default_rng(0).random([3, 4])
+    for trial, own in zip(sweep.trials, losses.tolist(), strict=False):
+        write_record(folder, trial, own)
+    for _ in range(2):
+        write_bands(sweep, folder)
+    (name,) = [path.name for path in (tmp_path / "s" / "seeds").iterdir()]
+    assert name == "trial-000"
+    found = events.read(tmp_path / "s" / "seeds" / name)
+    mean, spread = losses.mean(0), losses.std(0, ddof=1)
+    expected = {"mean": mean, "lower": mean - spread, "upper": mean + spread}
+    for part, values in expected.items():
+        curve = found[f"seeds/val_loss/{part}"]
+        assert [*curve] == [0, 1, 2, 3]
+        np.testing.assert_allclose([*curve.values()], values, rtol=1e-6)
+    layout = layout_pb2.Layout()
+    layout.ParseFromString(found["custom_scalars__config__"][0].item())
+    series = layout.category[0].chart[1].margin.series[0]
+    assert (series.value, series.lower, series.upper) == tuple(
+        f"seeds/val_loss/{part}" for part in ("mean", "lower", "upper")
+    )
+
+
+def test_seeds_share_a_row_in_hparams(tmp_path):
+    config = flags.parse(["--dropout=0.1", "--seed=3"])
+    for group in (None, "trial-000"):
+        path = tmp_path / str(group)
+        page = RunPage(path, config, "x", group=group)
+        page.begin({}, [])
+        page.writer.close()
+        (file,) = path.glob("events.out.tfevents.*")
+        (start,) = [
+            HParamsPluginData.FromString(value.metadata.plugin_data.content).session_start_info
+            for event in EventFileLoader(str(file)).Load()
+            for value in event.summary.value
+            if value.tag == "_hparams_/session_start_info"
+        ]
+        assert start.group_name == (group or "")
+        assert ("seed" in start.hparams) == (group is None)
+        assert start.hparams["dropout"].string_value == "0.1"

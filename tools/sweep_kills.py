@@ -5,8 +5,8 @@
 Starts the same command until it has been killed so many times with SIGKILL, and then lets it end.
 Half of the kills hit all of its processes, as a crash of the machine does; the others only the
 first one, whose children save and end by themselves, while the command is already given again.
-sweep.csv must then be that of the undisturbed sweep, byte for byte, and no run may have been trained
-again after it was finished. Takes about a quarter of an hour on two cores.
+sweep.csv must then be that of the undisturbed sweep, byte for byte, and no run may have been
+trained again after it was finished. Takes about a quarter of an hour on two cores.
 """
 
 import argparse

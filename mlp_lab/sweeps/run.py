@@ -4,7 +4,10 @@ import secrets
 import signal
 from collections.abc import Callable
 
+import tensorflow as tf
+
 from mlp_lab.errors import InputError, Interrupted, RunError
+from mlp_lab.sweeps.bands import write_bands
 from mlp_lab.sweeps.folder import SweepFolder
 from mlp_lab.sweeps.plan import Plan
 from mlp_lab.sweeps.processes import Processes, can_fork
@@ -79,7 +82,8 @@ def _run_processes(plan: Plan, folder: SweepFolder, session: str, say: Say) -> N
 def _finish(plan: Plan, folder: SweepFolder, progress: Progress, say: Say) -> bool:
     try:
         lines = report(plan, folder)
-    except OSError as error:
+        write_bands(plan, folder)
+    except (OSError, tf.errors.OpError) as error:
         raise RunError(f"the result cannot be written to {str(folder.path)!r}: {error}") from error
     for line in lines:
         say(line)

@@ -98,7 +98,7 @@ def _varied(name: str, text: str, kind: Any) -> Varied:
 def _range(name: str, text: str, match: re.Match | None, kind: Any) -> Range:
     shape = f"log(LOW,HIGH) or uniform(LOW,HIGH) with two numbers, LOW below HIGH, got {text!r}"
     try:
-        low, high = map(float, match[2].split(",")) if match else ()
+        low, high = map(float, (match[2] if match else "").split(","))
     except ValueError:
         raise InputError("vary", f"{name}: expected a range {shape}") from None
     log = text.startswith("log")
