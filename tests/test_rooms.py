@@ -88,7 +88,8 @@ def test_only_the_entry_point_reads_flags():
     readers = [
         room(p) for p in FILES if "mlp_lab.options.flags" in imported(ast.parse(p.read_text()))
     ]
-    assert set(readers) <= {"__main__", "options", "training"}  # training writes flags.txt
+    # training and sweeps write flags.txt and sweep.flags, and read them again.
+    assert set(readers) <= {"__main__", "options", "training", "sweeps"}
 
 
 # What answers `--help` and mistakes; and what may be imported to read options.
