@@ -77,7 +77,11 @@ def find_lr(
 
     Example:
 
-    >>> found = mlp_lab.find_lr(model, x, y, batch_size=128)
+    >>> x = np.random.default_rng(0).normal(size=(256, 8)).astype("float32")
+    >>> y = x @ np.arange(8, dtype="float32")[:, None]
+    >>> model = mlp_lab.MLP([16], num_classes=1, input_scale=1.0)
+    >>> model.compile("adam", "mean_squared_error")
+    >>> found = mlp_lab.find_lr(model, x, y, batch_size=32)
     >>> model.optimizer.learning_rate = found.value
     """
     _check(batch_size, restarts, lowest, highest)

@@ -41,7 +41,7 @@ def _write(folder: Path, seeds: list[dict[str, list[Any]]]) -> None:
     names = sorted(set.intersection(*({*logs} for logs in seeds)))
     writer = Writer(folder)
     for epoch in range(min(len(logs[name]) for logs in seeds for name in names)):
-        values = {}
+        values: dict[str, float] = {}
         for name in names:
             found = [float(logs[name][epoch]) for logs in seeds]
             mean, spread = statistics.fmean(found), statistics.stdev(found)
