@@ -24,6 +24,7 @@ _SUBMODULES = (
     "pictures",
     "probes",
     "schedules",
+    "search",
     "tables",
     "tasks",
     "testing",
@@ -32,7 +33,7 @@ _SUBMODULES = (
 )
 _MODELS = ("GlassBox", "MLP", "Model", "load_model")
 
-__all__ = [*_MODELS, *_SUBMODULES, "__version__"]
+__all__ = [*_MODELS, *_SUBMODULES, "find_lr", "__version__"]
 
 
 def __getattr__(name):
@@ -40,6 +41,8 @@ def __getattr__(name):
         return importlib.import_module(f"{__name__}.{name}")
     if name in _MODELS:
         return getattr(importlib.import_module(f"{__name__}.models"), name)
+    if name == "find_lr":
+        return importlib.import_module(f"{__name__}.search").find_lr
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -169,7 +169,12 @@ class Writer:
             _add(summary, tag, curve.astype(np.float32), metadata)
         self.raw(summary, step)
 
-    def hparams(self, values: Mapping[str, object], metrics: Iterable[tuple[str, str]]) -> None:
+    def hparams(
+        self,
+        values: Mapping[str, object],
+        metrics: Iterable[tuple[str, str]],
+        group: str | None = None,
+    ) -> None:
         """Starts this run's row in the HParams dashboard; `hparams_end` completes it.
 
         Args:
@@ -177,6 +182,8 @@ class Writer:
             everything else becomes a string, as do numbers that JSON or float64 cannot hold.
           metrics: (tag, group) of the scalars to show as columns, where group is the
             subfolder of this writer's folder that has their event file, "" for none.
+          group: runs of the same group share a row, with the means of their metrics; without
+            one, every run has its own row, even if its options are equal.
         """
         plain = {name: _hparam(value) for name, value in values.items()}
         columns = [
@@ -190,8 +197,7 @@ class Writer:
             for tag, group in metrics
         ]
         self.raw(hparams_summary.experiment_pb(columns, shown), step=0)
-        # Without a group name, every run has its own row, even if its options are equal.
-        self.raw(hparams_summary.session_start_pb(plain), step=0)
+        self.raw(hparams_summary.session_start_pb(plain, group_name=group or ""), step=0)
 
     def hparams_end(self, succeeded: bool) -> None:
         """Marks the run in the HParams dashboard as finished, successfully or not."""

@@ -11,8 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from process import ROOT
 
+from mlp_lab import commands
 from mlp_lab.errors import InputError
 from mlp_lab.options import flags
+from mlp_lab.options.sweep import SweepOptions
+from mlp_lab.sweeps.plan import plan
 from mlp_lab.training import agreement
 from mlp_lab.training.tf_config import check_tf_config, members, split_address
 
@@ -75,6 +78,33 @@ def test_flags_are_flags_of_the_lab():
     assert config.batch_size == COUNT * alone.batch_size
     assert config.learning_rate == COUNT**0.5 * alone.learning_rate
     assert config.learning_rate_warmup > 0
+
+
+def test_the_manifest_of_a_sweep():
+    job = yaml.safe_load((FOLDER / "sweep.yaml").read_text())
+    spec, pod = job["spec"], job["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    command, *given = container["args"]
+    assert command in commands.names()
+    options = flags.parse([g.replace("=/mlp_lab/", f"={ROOT}/") for g in given], SweepOptions)
+    assert len(plan(options).trials) == options.trials * options.seeds == 60
+    assert options.validation_split
+    assert options.part is None
+    assert spec["completionMode"] == "Indexed"
+    assert spec["completions"] == spec["parallelism"] == COUNT
+    # The share that a comment offers is read.
+    (part,) = re.findall(r"--part=\$\(INDEX\)/(\d+)", (FOLDER / "sweep.yaml").read_text())
+    assert int(part) == spec["completions"]
+    flags.parse([*given[1:], f"--part=3/{part}"], SweepOptions)
+    mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+    assert mounts[options.data_dir]["readOnly"]
+    assert "readOnly" not in mounts[options.log_dir]
+    assert {m["name"] for m in mounts.values()} == {v["name"] for v in pod["volumes"]}
+    (rule, _) = spec["podFailurePolicy"]["rules"]
+    assert rule["onExitCodes"]["containerName"] == container["name"]
+    # What is the same as for the workers of one run.
+    for name in ("securityContext", "terminationGracePeriodSeconds", "restartPolicy", "volumes"):
+        assert pod[name] == POD["spec"][name]
 
 
 def test_every_option_is_agreed_on_unless_it_is_a_workers_own():

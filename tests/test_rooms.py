@@ -22,9 +22,10 @@ ROOMS = [
     ["layers", "metrics", "engine"],
     ["models"],
     ["pictures"],
-    ["probes", "schedules"],
+    ["probes", "schedules", "search"],
     ["callbacks"],
     ["training", "testing"],
+    ["sweeps"],
     ["commands"],
     ["__main__"],
     ["train"],
@@ -89,7 +90,8 @@ def test_only_the_entry_point_reads_flags():
     readers = [
         room(p) for p in FILES if "mlp_lab.options.flags" in imported(ast.parse(p.read_text()))
     ]
-    assert set(readers) <= {"__main__", "options", "training"}  # training writes flags.txt
+    # training and sweeps write flags.txt and sweep.flags, and read them again.
+    assert set(readers) <= {"__main__", "options", "training", "sweeps"}
 
 
 # What answers `--help` and mistakes; and what may be imported to read options.

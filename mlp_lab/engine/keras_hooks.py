@@ -6,7 +6,7 @@ tests/test_workarounds.py notices when Keras changes them.
 import contextlib
 import itertools
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -107,6 +107,21 @@ def optimizers_of(model: keras.Model) -> list[keras.optimizers.Optimizer]:
     """The model's optimizers: that of `compile`, and those in attributes, as of a GAN."""
     optimizers = (p for p in parts_of([*vars(model).values()]) if isinstance(p, keras.Optimizer))
     return list({id(optimizer): optimizer for optimizer in optimizers}.values())
+
+
+@contextlib.contextmanager
+def at_rate(optimizer: keras.optimizers.Optimizer, rate: Callable[[], Any]) -> Iterator[None]:
+    """While it is open, the optimizer's learning rate is what `rate()` returns.
+
+    Setting `learning_rate` would drop the variable that holds the rate, and cannot be undone.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)  # of a loss scale
+    before = vars(inner)["_learning_rate"]
+    vars(inner)["_learning_rate"] = rate  # past Keras' __setattr__, which would track it
+    try:
+        yield
+    finally:
+        vars(inner)["_learning_rate"] = before
 
 
 @contextlib.contextmanager

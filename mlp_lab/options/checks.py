@@ -67,6 +67,11 @@ def number(allowed: str, fits: Callable[[float], bool]) -> Check:
     return check
 
 
+def rate(option: str, value: Any) -> None:
+    if value != "auto":
+        number("a number above 0, or auto", lambda x: x > 0)(option, value)
+
+
 def part(option: str, value: Any) -> None:
     registry.parse(option, value)
 

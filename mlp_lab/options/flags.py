@@ -3,7 +3,7 @@
 import bisect
 import dataclasses
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from absl import flags as absl_flags
@@ -89,25 +89,34 @@ def _place_of_last(option: str, given: Sequence[str]) -> str:
     return ""
 
 
-def to_text(config: Config) -> str:
+def to_text(config: Options) -> str:
     """The flagfile that gives `config` again, every option but the run's own folder.
 
     `name`, `overwrite`, `resume` and `accept_changes` are left out: they say where one run went,
     not what it was, and a rerun must not collide with the run that it repeats, or delete it.
     """
-    lines = []
+    rows = [
+        f"--{name}" if value is None else f"--{name}={flagfile.quoted(value)}"
+        for name, value in _written(config)
+    ]
+    return "\n".join(rows) + "\n"
+
+
+def arguments(config: Options) -> list[str]:
+    """The arguments of a command line that give `config` again, as `to_text` does."""
+    return [f"--{n}" if v is None else f"--{n}={v}" for n, v in _written(config)]
+
+
+def _written(config: Options) -> Iterator[tuple[str, str | None]]:
+    """Names and values of the flags of options, without a value for booleans."""
     for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
+        value, name = getattr(config, field.name), flag_name(field)
         if value is None or field.name in _OF_ONE_RUN:
             continue
         if isinstance(value, bool):
-            lines.append(f"--{'' if value else 'no'}{field.name}")
-        elif isinstance(value, tuple):
-            text = ",".join(str(item) for item in value)
-            lines.append(f"--{field.name}={flagfile.quoted(text)}")
+            yield f"{'' if value else 'no'}{name}", None
         else:
-            lines.append(f"--{field.name}={flagfile.quoted(str(value))}")
-    return "\n".join(lines) + "\n"
+            yield name, ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _read_whole(text: str) -> int:
@@ -122,6 +131,10 @@ def _read_number(text: str) -> float:
         return float(text)
     except ValueError:
         raise ValueError(f"expected a number, got {text!r}") from None
+
+
+def _read_rate(text: str) -> float | str:
+    return text if text == "auto" else _read_number(text)
 
 
 def _read_boolean(text: str) -> bool:
@@ -152,6 +165,8 @@ _READERS: dict[Any, Callable[[str], Any]] = {
     float: _read_number,
     float | None: _read_number,
     int | str | None: _read_steps,
+    float | str: _read_rate,
+    int | str: _read_steps,
     bool: _read_boolean,
     bool | None: _read_boolean,
     tuple[int, ...] | None: _read_units,

@@ -4,7 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from mlp_lab.errors import InputError
-from mlp_lab.options.checks import boolean, choice, duration, number, part, parts, text, whole
+from mlp_lab.options.checks import boolean, choice, duration, number, part, parts, rate, text, whole
 from mlp_lab.options.option import Options, option
 from mlp_lab.options.registry import REGISTERED
 
@@ -59,10 +59,11 @@ class TrainingOptions(Options):
         part,
         "NAME",
     )
-    learning_rate: float = option(
+    learning_rate: float | str = option(
         0.001,
-        "step size of the optimizer, above 0",
-        number("a number above 0", lambda x: x > 0),
+        "step size of the optimizer, above 0; auto searches one before the run, as the command "
+        "find_lr does, and the run is then the same as with that number",
+        rate,
         "RATE",
     )
     learning_rate_schedule: str = option(

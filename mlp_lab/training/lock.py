@@ -15,6 +15,10 @@ LOCK = "run.lock"
 _FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
+class Held(InputError):
+    """Another process holds the lock."""
+
+
 class Lock:
     """A process' lock on a run's folder; it is released when the process ends, however it ends.
 
@@ -22,18 +26,20 @@ class Lock:
 
     Args:
       folder: an existing folder.
+      name: of the file in it that is locked.
 
     Attributes:
       held: False where nothing can be locked: outside of POSIX, and on file systems without
         flock.
 
     Raises:
-      InputError: another process holds it, or the file is not the folder's own.
+      Held: another process holds it.
+      InputError: the file is not the folder's own.
       OSError: it cannot be opened.
     """
 
-    def __init__(self, folder: Path):
-        path = folder / LOCK
+    def __init__(self, folder: Path, name: str = LOCK):
+        path = folder / name
         if path.is_symlink():
             raise _foreign(path)
         self._file = os.open(path, _FLAGS, 0o666)
@@ -54,7 +60,7 @@ class Lock:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(self._file, 20).decode(errors="replace").strip() or "unknown"
-            raise InputError(
+            raise Held(
                 "name",
                 f"the run {str(folder)!r} is being trained by process {holder}; wait for it, or "
                 "choose another --name",

@@ -26,10 +26,20 @@ class RunPage:
       config: the run's options.
       run: the run's id, with which the names of its files end.
       chief: whether this worker writes; the other workers have no page.
+      group: of runs that differ only in their seed: they share a row in HParams, which shows
+        the means of their metrics. None gives the run a row of its own.
     """
 
-    def __init__(self, folder: Path, config: Config, run: str, chief: bool = True):
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        run: str,
+        chief: bool = True,
+        group: str | None = None,
+    ):
         self.writer = Writer(folder, run)
+        self._group = group
         self._chief = chief
         self._config = config
 
@@ -49,7 +59,7 @@ class RunPage:
             field.name: value if field.default is not None else str(value or "default")
             for field in dataclasses.fields(self._config)
             for value in [getattr(self._config, field.name)]
-            if field.name not in _NO_HPARAMS
+            if field.name not in _NO_HPARAMS and not (self._group and field.name == "seed")
         }
         groups = ("validation", "train")
         shown = [(f"epoch_{log}", group) for log in logs for group in groups]
@@ -57,7 +67,7 @@ class RunPage:
             monitored = self._config.monitored
             group = groups[not monitored.startswith("val_")]
             shown.insert(0, (f"best/{monitored}", group))
-        self.writer.hparams(options, shown)
+        self.writer.hparams(options, shown, self._group)
         self.writer.layout(_layout(str(self._config.loss), logs))
         self.writer.text("run", _table(record), step=0)
         self.writer.flush()

@@ -29,6 +29,7 @@ _MODEL_OPTIONS = (
     "parametrization",
     "input_scaling",
 )
+_ANY_RATE = 0.001
 
 
 class Parts(NamedTuple):
@@ -211,7 +212,10 @@ def optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:
         warm-up.
     """
     part = registry.parse("optimizer", config.optimizer)
-    base, schedules = config.learning_rate, keras.optimizers.schedules
+    schedules = keras.optimizers.schedules
+    # While it is searched, the optimizer's own rate is not used.
+    auto = isinstance(config.learning_rate, str)
+    base: float = _ANY_RATE if auto else config.learning_rate  # type: ignore[assignment]
     rate: Any = {
         "constant": lambda: base,
         "linear": lambda: schedules.PolynomialDecay(base, steps, 0.0),

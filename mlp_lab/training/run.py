@@ -2,10 +2,10 @@
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from mlp_lab import data, pictures, user_data
@@ -27,19 +27,46 @@ from mlp_lab.training import best, console, failure, record
 from mlp_lab.training.agreement import of_setup, together
 from mlp_lab.training.folder import CHECKPOINTS, MODEL, NON_FINITE, NoFolder, RunFolder
 from mlp_lab.training.identity import identity
+from mlp_lab.training.loading import load
 from mlp_lab.training.page import RunPage
+from mlp_lab.training.rate import AUTO, began_with, found_rate
 from mlp_lab.training.replication import lost_worker, make_strategy
 from mlp_lab.training.result import Result
 from mlp_lab.training.setup import Setup, check, prepare
 from mlp_lab.training.signals import Signals
+from mlp_lab.training.test_part import tested_at_end
 from mlp_lab.writers import new_owner
 
 
-def run(config: Config) -> Result:
+@dataclasses.dataclass(frozen=True)
+class Around:
+    """What surrounds a run that is one of several; none of it changes what is trained.
+
+    Attributes:
+      say: called with each line for the user, in place of printing.
+      loader: gives the data set; see `prepare`.
+      group: of its row in HParams; see `RunPage`.
+      callbacks: further ones; they have no state that a checkpoint must hold.
+      stop: asked after every compiled call; if it returns anything but None or False, the run
+        is saved and ends with `Stopped`.
+    """
+
+    say: console.Say | None = None
+    loader: Callable[[Config, console.Say], data.Dataset] = load
+    group: str | None = None
+    callbacks: tuple[keras.callbacks.Callback, ...] = ()
+    stop: Callable[[], object] = lambda: None
+
+
+def run(config: Config, around: Around | None = None) -> Result:
     """Trains a model as the config says, testing after every epoch.
 
     Sets Keras' global random seed and dtype policy, and with `deterministic` TensorFlow's
     determinism of operations, which stays on in the process.
+
+    Args:
+      config: the options.
+      around: for a run that is one of several, such as the trials of a sweep.
 
     Raises:
       InputError: something in the config cannot be done, or what is resumed has changed; nothing
@@ -48,13 +75,19 @@ def run(config: Config) -> Result:
       RunError: files cannot be written, or no checkpoint can be used. Checkpoints that
         were complete still are.
     """
-    replicas = Replicas(make_strategy(config, console.speaker()))
-    say = console.speaker("" if replicas.chief else f"worker {replicas.worker}: ")
-    folder = together(replicas, lambda: (RunFolder if replicas.chief else NoFolder)(config))
+    around = around or Around()
+    replicas = Replicas(make_strategy(config, around.say or console.speaker()))
+    prefix = "" if replicas.chief else f"worker {replicas.worker}: "
+    say = around.say or console.speaker(prefix)
+    config, loader, kind = began_with(config), around.loader, _folder_of(replicas)
+    folder = together(replicas, lambda: kind(config))
     try:
-        setup = check(together(replicas, lambda: prepare(config, replicas, say), of_setup))
+        if config.learning_rate == AUTO:
+            config, loader = found_rate(config, replicas, say, loader)
+            folder = kind(config)
+        setup = check(together(replicas, lambda: prepare(config, replicas, say, loader), of_setup))
         with Signals() as signals:
-            begun = together(replicas, lambda: begin(setup, folder, signals, say))
+            begun = together(replicas, lambda: begin(setup, folder, signals, say, around))
             try:
                 return end(begun, fit(begun))
             except BaseException as error:
@@ -72,6 +105,10 @@ def run(config: Config) -> Result:
         folder.release()
 
 
+def _folder_of(replicas: Replicas) -> type[RunFolder]:
+    return RunFolder if replicas.chief else NoFolder
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Begun:
     """A run that has its folder, locked, and is recorded as running."""
@@ -82,6 +119,7 @@ class Begun:
     page: RunPage
     checkpoints: Checkpoints
     say: console.Say
+    around: Around
 
     def close_page(self, entry: record.Record, succeeded: bool) -> None:
         """Completes the run's page in TensorBoard."""
@@ -106,7 +144,9 @@ class Outcome(NamedTuple):
     tested: dict[str, dict[str, float]]
 
 
-def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -> Begun:
+def begin(
+    setup: Setup, folder: RunFolder, signals: Signals, say: console.Say, around: Around
+) -> Begun:
     """Makes the folder, writes the first record, and says what is about to be trained.
 
     A run that is resumed is first compared with its checkpoint; until then nothing is written.
@@ -115,7 +155,11 @@ def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -
         folder.create()
         before = folder.read_record() if folder.resumed else {}
         run = before.get("id") or folder.saved_id() or new_owner()
-        checkpoints = _checkpoints(setup, folder, run, signals, say)
+
+        def stop() -> object:
+            return signals.asked() or around.stop()
+
+        checkpoints = _checkpoints(setup, folder, run, stop, say)
         if folder.resumed:
             checkpoints.check()
         entry = record.begun(setup, run, before if folder.resumed else None)
@@ -132,8 +176,8 @@ def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -
         raise
     for line in console.begun(setup, folder, entry, before):
         say(line)
-    page = RunPage(folder.path, setup.config, run, setup.replicas.chief)
-    return Begun(setup, folder, entry, page, checkpoints, say)
+    page = RunPage(folder.path, setup.config, run, setup.replicas.chief, around.group)
+    return Begun(setup, folder, entry, page, checkpoints, say, around)
 
 
 def fit(begun: Begun) -> Outcome:
@@ -155,7 +199,12 @@ def fit(begun: Begun) -> Outcome:
             epochs=config.epochs,
             validation_data=setup.validation,
             shuffle=config.shuffle,
-            callbacks=[*_observers(begun), *filter(None, [watch]), begun.checkpoints],
+            callbacks=[
+                *_observers(begun),
+                *filter(None, [watch]),
+                *begun.around.callbacks,
+                begun.checkpoints,
+            ],
             verbose=console.verbosity(config.verbose) if chief else 0,
         ).history
     except NonFiniteError as error:
@@ -167,21 +216,10 @@ def fit(begun: Begun) -> Outcome:
     saved = kept or (trouble is None and record.finite_losses(history))
     if saved and chief:
         save_in_place(model, folder.path / MODEL)
-    tested = _tested(setup) if saved else {}
+    tested = tested_at_end(setup) if saved else {}
     if trouble is None or saved:
         setup.replicas.any(False)  # the chief's connection is needed until it has saved
     return Outcome(history, trouble, watch, saved, tested)
-
-
-def _tested(setup: Setup) -> dict[str, dict[str, float]]:
-    """The figures of a test part that was left for the end, beside those of knowing nothing."""
-    if not setup.held_out:
-        return {}
-    size = min(setup.config.batch_size, len(setup.test[0]))
-    found = setup.model.evaluate(*setup.test, batch_size=size, verbose=0, return_dict=True)
-    data = setup.dataset
-    baseline = data.task.baseline(np.asarray(data.y_train[:]), np.asarray(data.y_test[:]))
-    return {"test": found, "baseline": {n: baseline[n] for n in found if n in baseline}}
 
 
 def end(begun: Begun, outcome: Outcome) -> Result:
@@ -222,7 +260,7 @@ def _observers(begun: Begun) -> list[keras.callbacks.Callback]:
 
 
 def _checkpoints(
-    setup: Setup, folder: RunFolder, run: str, signals: Signals, say: console.Say
+    setup: Setup, folder: RunFolder, run: str, stop: Callable[[], object], say: console.Say
 ) -> Checkpoints:
     every = setup.config.checkpoint_every
     return Checkpoints(
@@ -230,7 +268,7 @@ def _checkpoints(
         every=None if every == "0" else int(every) if every.isdigit() else every,
         keep=setup.config.keep_checkpoints,
         resume=setup.config.resume,
-        stop=signals.asked,
+        stop=stop,
         events=folder.path,
         delete=False,  # a run keeps its last checkpoints, also if its model cannot be saved
         say=say,

@@ -4,7 +4,6 @@ import contextlib
 import csv
 import dataclasses
 import functools
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mlp_lab import data, user_data
+from mlp_lab import data
 from mlp_lab.data.pipeline import most_rows, one_hot
-from mlp_lab.data.rows import part
 from mlp_lab.display import Displayed, Row
 from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
@@ -24,6 +22,7 @@ from mlp_lab.tasks import Task, class_weights
 from mlp_lab.training import of_data, parts
 from mlp_lab.training.best import check_monitor
 from mlp_lab.training.fit_check import check_fit
+from mlp_lab.training.loading import held_out, load
 
 # Test images of a streamed set that pictures are drawn from.
 _PICTURED = 10_000
@@ -49,6 +48,8 @@ class Setup(Displayed):
       probes: what to read from a step.
       label_form: `"one_hot"` or `"integer"`, the form in which the loss takes classes; of other
         tasks `"outputs"`.
+      label_form: `"one_hot"` or `"integer"`, the form in which the loss takes labels.
+      loaded: the data as they were loaded, before samples were held out.
     """
 
     config: Config
@@ -60,6 +61,7 @@ class Setup(Displayed):
     optimizer: keras.optimizers.Optimizer
     probes: list[Probe]
     label_form: str
+    loaded: data.Dataset
 
     @functools.cached_property
     def training(self) -> tuple[Any, Any]:
@@ -132,7 +134,12 @@ class Setup(Displayed):
         ]
 
 
-def prepare(config: Config, replicas: Replicas, say: Callable[[str], None]) -> Setup:
+def prepare(
+    config: Config,
+    replicas: Replicas,
+    say: Callable[[str], None],
+    loader: Callable[[Config, Callable[[str], None]], data.Dataset] = load,
+) -> Setup:
     """Loads the data and makes the parts that the config names.
 
     Sets Keras' global random seed and dtype policy, and with `deterministic` TensorFlow's
@@ -142,11 +149,13 @@ def prepare(config: Config, replicas: Replicas, say: Callable[[str], None]) -> S
       config: the options.
       replicas: the devices that are to share each batch.
       say: told where the data come from.
+      loader: what loads the data; one that keeps them serves several configs.
 
     Raises:
       InputError: the data cannot be used, or a part cannot be made.
     """
-    dataset = _load(config, say)
+    loaded = loader(config, say)
+    dataset = held_out(loaded, config)
     config = of_data.completed(config, dataset, say)
     _check_batch_size(config.batch_size, len(dataset.x_train), replicas.count)
     keras.utils.set_random_seed(config.seed)
@@ -161,6 +170,7 @@ def prepare(config: Config, replicas: Replicas, say: Callable[[str], None]) -> S
         *made,
         probes=parts.probes(config),
         label_form=of_data.label_form(config, dataset.task, made.loss),
+        loaded=loaded,
     )
     _ = setup.weights  # refused before anything is written
     return setup
@@ -212,25 +222,6 @@ def _check_batch_size(batch_size: int, rows: int, replicas: int) -> None:
         )
 
 
-def _load(config: Config, say: Callable[[str], None]) -> data.Dataset:
-    """The data that the config names, with a validation part if it asks for one."""
-    if config.data is not None:
-        return user_data.load(wanted(config), say)
-    dataset = data.load(
-        config.dataset, config.data_source, config.data_dir, say, config.data_memory_mb
-    )
-    return _held_out(dataset, config.validation_split) if config.validation_split else dataset
-
-
-def wanted(config: Config) -> user_data.Wanted:
-    """What a config says about the user's own data."""
-    names = [field.name for field in dataclasses.fields(user_data.Wanted)]
-    given = {name: getattr(config, name) for name in names if hasattr(config, name)}
-    if config.validation_split is None:
-        del given["validation_split"]
-    return user_data.Wanted(**{**given, "form": config.form()})
-
-
 def _weights(text: str) -> str | dict[str, float]:
     """Reads --class_weight: a word, or weights by the names of classes."""
     if ":" not in text:
@@ -252,22 +243,3 @@ def _counted(task: Task) -> str:
     count = len(task.names)
     what = {"labels": "labels", "numbers": "numbers"}.get(task.kind, "classes")
     return f"{count} {what}"
-
-
-def _held_out(dataset: data.Dataset, share: float) -> data.Dataset:
-    """The last samples of the training set as validation part."""
-    rows = len(dataset.x_train)
-    kept = math.floor(rows * (1 - share))
-    if not 0 < kept < rows:
-        raise InputError(
-            "validation_split",
-            f"expected a share that leaves some of the {rows} samples on both sides, got {share}",
-        )
-    x, y = dataset.x_train, dataset.y_train
-    return dataclasses.replace(
-        dataset,
-        x_train=part(x, 0, kept),
-        y_train=part(y, 0, kept),
-        x_validation=part(x, kept, rows),
-        y_validation=part(y, kept, rows),
-    )
