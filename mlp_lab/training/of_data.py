@@ -6,28 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
 
 from mlp_lab import user_data
-from mlp_lab.data import Dataset, Rows
+from mlp_lab.data import Dataset
 from mlp_lab.errors import InputError
-from mlp_lab.layers import TablePreprocessing
+from mlp_lab.models import arguments_for
 from mlp_lab.options import registry
 from mlp_lab.options.config import Config
-from mlp_lab.tasks import Numbers, Task
+from mlp_lab.tasks import Task
 
 _PUBLISHED_LOSS = "categorical_crossentropy"
 _PUBLISHED_METRICS = ("accuracy", "mean_squared_error")
 _EMBEDDING_OPTIONS = ("numerical_embedding", "embedding_dim")
-# 8-bit pixels to [0, 1].
-_PIXEL_SCALE = 1 / 255
 
 
 def model_arguments(config: Config, cls: Any, dataset: Dataset) -> dict[str, Any]:
-    """Arguments of a model that go by the data, by name.
-
-    They are how many outputs the task has; for numbers, what brings outputs to their unit; the
-    factor that maps pixels to [0, 1], or the layer that makes features of other inputs.
+    """Arguments of a model that go by the data, by name: see `models.arguments_for`.
 
     Args:
       config: the options.
@@ -37,20 +31,13 @@ def model_arguments(config: Config, cls: Any, dataset: Dataset) -> dict[str, Any
     Raises:
       InputError: the class does not take a table, or an option needs one.
     """
-    task, x = dataset.task, dataset.x_train
-    given: dict[str, Any] = {"num_outputs": task.num_outputs, "num_classes": task.num_outputs}
-    if isinstance(task, Numbers):
-        given["in_units"] = (task.mean, task.scale)
     embedding = {
         name: getattr(config, name)
         for name in _EMBEDDING_OPTIONS
         if getattr(config, name) is not None
     }
-    inputs = user_data.inputs_of(dataset)
-    if inputs is None:
-        if embedding:
-            raise InputError(next(iter(embedding)), "is for numbers of a table; leave it out")
-        return {**given, "input_scale": _PIXEL_SCALE if config.data is None else _scale(x)}
+    if embedding and user_data.inputs_of(dataset) is None:
+        raise InputError(next(iter(embedding)), "is for numbers of a table; leave it out")
     table = isinstance(dataset, user_data.TableDataset)
     if table and inspect.isclass(cls) and "preprocessing" not in registry.accepts(cls):
         raise InputError(
@@ -59,15 +46,9 @@ def model_arguments(config: Config, cls: Any, dataset: Dataset) -> dict[str, Any
             "categories; give its __init__ an argument preprocessing, the layer that makes "
             "features of them",
         )
-    flat = np.asarray(x[:]).reshape(len(x), -1)
-    given["preprocessing"] = TablePreprocessing.from_data(inputs, flat, **embedding)
-    return given
-
-
-def _scale(x: Any) -> float:
-    """The factor that maps bytes to [0, 1]: pixels by 1 / 255, others by their maximum."""
-    most = 255 if isinstance(x, Rows) else int(x.max())
-    return 1 / max(most, 1)
+    given = arguments_for(dataset, **embedding)
+    # Classes of one's own may have either name.
+    return {**given, "num_classes": given["num_outputs"]}
 
 
 def completed(config: Config, dataset: Dataset, say: Callable[[str], None]) -> Config:
@@ -80,7 +61,7 @@ def completed(config: Config, dataset: Dataset, say: Callable[[str], None]) -> C
     """
     task = dataset.task
     chosen: dict[str, Any] = {}
-    published = config.data is None
+    published = not user_data.is_own(dataset)
     if config.loss is None:
         chosen["loss"] = _PUBLISHED_LOSS if published else task.loss
     if config.metrics is None:

@@ -164,7 +164,7 @@ def begin(
             checkpoints.check()
         entry = record.begun(setup, run, before if folder.resumed else None)
         folder.write_record(entry)
-        if setup.config.data is not None:
+        if user_data.is_own(setup.dataset):
             for name, text in user_data.files_of(setup.dataset).items():
                 folder.write_text(name, text)
     except BaseException as error:

@@ -101,7 +101,7 @@ class Setup(Displayed):
     @property
     def has_images(self) -> bool:
         """Whether the samples are images, which pictures can show."""
-        return self.config.data is None or self.dataset.x_train.dtype == np.uint8
+        return self.dataset.x_train.dtype == np.uint8
 
     @functools.cached_property
     def pictured(self) -> tuple[Any, Any]:

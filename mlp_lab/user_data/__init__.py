@@ -1,6 +1,6 @@
 """The user's own data, ready to learn from: tables, arrays, pictures."""
 
-from mlp_lab.user_data.columns import inputs_of
+from mlp_lab.user_data.columns import inputs_of, is_own
 from mlp_lab.user_data.kept import SCHEMA, TASK, files_of
 from mlp_lab.user_data.load import load
 from mlp_lab.user_data.table import TableDataset, load_table
@@ -13,6 +13,7 @@ __all__ = [
     "Wanted",
     "files_of",
     "inputs_of",
+    "is_own",
     "load",
     "load_table",
     "stem_of",

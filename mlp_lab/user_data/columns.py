@@ -19,3 +19,8 @@ def inputs_of(dataset: Dataset) -> list[Input] | None:
         return None
     columns = math.prod(dataset.x_train.shape[1:])
     return [Input(str(place), "number") for place in range(columns)]
+
+
+def is_own(dataset: Dataset) -> bool:
+    """Whether these are the user's own data, not a published set."""
+    return dataset.origin.kind == "data"
