@@ -148,6 +148,7 @@ _READERS: dict[Any, Callable[[str], Any]] = {
     str: str,
     str | None: str,
     int: _read_whole,
+    int | None: _read_whole,
     float: _read_number,
     float | None: _read_number,
     int | str: _read_steps,
