@@ -9,6 +9,8 @@ from mlp_lab import activations, initializers
 from mlp_lab.layers import Dense, InUnits, Scale
 from mlp_lab.models.model import Model
 
+_SCALING_RATE = 6.0  # of Holzmüller et al., Better by Default, 2024
+
 
 @keras.saving.register_keras_serializable("mlp_lab")
 class MLP(Model):
@@ -90,26 +92,32 @@ class MLP(Model):
         self.in_units = None if in_units is None else [list(values) for values in in_units]
         self.parametrization = parametrization
         self.input_scaling = input_scaling
+        self.preprocessing = _layer(preprocessing)
+        self._make_layers()
+
+    def _make_layers(self):
         # The layers compute in the model's precision, even if it is not the default.
         dtype = self.dtype_policy
-        self.preprocessing = _layer(preprocessing)
         if self.preprocessing is None:
-            self.scale = keras.layers.Rescaling(input_scale, name="scale", dtype=dtype)
+            self.scale = keras.layers.Rescaling(self.input_scale, name="scale", dtype=dtype)
             self.flatten = keras.layers.Flatten(name="flatten", dtype=dtype)
-        self.scaling = Scale(6.0, name="input_scaling", dtype=dtype) if input_scaling else None
+        self.scaling = None
+        if self.input_scaling:
+            self.scaling = Scale(_SCALING_RATE, name="input_scaling", dtype=dtype)
         self.hidden = [
             self._dense(units, self.activation, f"hidden_{i}")
             for i, units in enumerate(self.hidden_units, start=1)
         ]
         self.dropouts = [
-            keras.layers.Dropout(dropout, name=f"dropout_{i}", dtype=dtype)
+            keras.layers.Dropout(self.dropout, name=f"dropout_{i}", dtype=dtype)
             for i in range(1, len(self.hidden) + 1)
-            if dropout
+            if self.dropout
         ]
-        count = num_outputs or num_classes
-        self.outputs_layer = self._dense(count, self.output_activation, "outputs")
-        units = self.in_units
-        self.units_layer = InUnits(*units, name="in_units", dtype=dtype) if units else None
+        units = self.num_classes if self.num_outputs is None else self.num_outputs
+        self.outputs_layer = self._dense(units, self.output_activation, "outputs")
+        self.units_layer = None
+        if self.in_units is not None:
+            self.units_layer = InUnits(*self.in_units, name="in_units", dtype=dtype)
 
     def _dense(self, units, activation, name):
         return Dense(
