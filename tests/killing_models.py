@@ -19,10 +19,10 @@ class Spread(keras.metrics.Mean):
 
 @keras.saving.register_keras_serializable(package="killing_models")
 class Breaks(mlp_lab.MLP):
-    """An MLP whose gradients are infinite from the 130th step on."""
+    """An MLP whose gradients are infinite from the 30th step on."""
 
     def transform_gradients(self, gradients):
-        factor = tf.where(self.optimizer.iterations < 130, 1.0, float("inf"))
+        factor = tf.where(self.optimizer.iterations < 30, 1.0, float("inf"))
         return [gradient * factor for gradient in gradients]
 
 

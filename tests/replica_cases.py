@@ -15,7 +15,7 @@ import pytest
 import tensorflow as tf
 
 import mlp_lab
-from mlp_lab.callbacks import Checkpoints, NonFinite, NonFiniteError, TensorBoard
+from mlp_lab.callbacks import BestEpoch, Checkpoints, NonFinite, NonFiniteError, TensorBoard
 from mlp_lab.options.config import Config
 from mlp_lab.training import run
 from mlp_lab.training.replication import mirrored
@@ -249,6 +249,37 @@ def test_checkpoints_go_on_with_the_same_bits(tmp_path):
         strict=True,
     ):
         np.testing.assert_array_equal(a, b)
+
+
+def test_best_epoch_goes_on_with_the_same_bits(tmp_path):
+    def train(folder, *others):
+        model = made(Dropping, STRATEGY.scope(), "adam", steps_per_execution=1)
+        # The loss falls: with the direction turned round, the first epoch is the best.
+        best = BestEpoch("val_loss", "max", patience=2)
+        saving = Checkpoints(tmp_path / folder, every=1, delete=False)
+        model.fit(
+            X, Y, BATCH, epochs=5, verbose=0, validation_data=(X, Y), shuffle=False,
+            callbacks=[best, *others, states := States(), saving],
+        )  # fmt: skip
+        return model, best, states
+
+    model, best, states = train("whole")
+    assert (best.best.epoch, best.best.step, best.stopped_epoch) == (1, 4, 3)
+    for own, first in zip(values(model.weights), states.after[0], strict=True):
+        np.testing.assert_array_equal(own, first)
+    with pytest.raises(Stop):
+        train("broken", StopAfter(9))
+    resumed, again, _ = train("broken")
+    assert again.best == best.best
+    for a, b in zip(values(model.variables), values(resumed.variables), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+class States(keras.callbacks.Callback):
+    """The weights after each epoch."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.after = [*getattr(self, "after", []), values(self.model.weights)]
 
 
 def test_guard_names_the_same_step_and_tensor(tmp_path):

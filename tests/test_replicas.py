@@ -207,6 +207,30 @@ def test_each_worker_is_started_again_by_itself(tmp_path, undisturbed):
 
 
 @pytest.mark.slow
+def test_workers_keep_the_same_best_epoch_though_one_is_killed(tmp_path):
+    # The loss falls: with the direction turned round, the first epoch is the best.
+    flags = [
+        "--epochs=4", "--dropout=0.3", "--checkpoint_every=20", "--resume", "--keep=best",
+        "--monitor_direction=max", "--patience=2", "--validation_split=0.1",
+    ]  # fmt: skip
+    (out, _), (other, _) = ended(workers(tmp_path, "best", *flags))
+    assert "best epoch 1 of 3: val_loss" in out
+    assert "worker 1: best epoch 1 of 3: val_loss" in other
+    running = workers(tmp_path, "killed", *flags)
+    folder = tmp_path / "logs" / "killed" / "checkpoints"
+    while not any(int(path.stem[5:]) > 60 for path in folder.glob("step-*.ckpt")):
+        assert all(process.poll() is None for process in running), ended(running)
+        time.sleep(0.01)
+    running[1].kill()
+    for process in running:
+        process.communicate(timeout=120)
+    ended(workers(tmp_path, "killed", *flags))
+    best, killed = outcome(tmp_path, "best"), outcome(tmp_path, "killed")
+    assert_same_bits(killed, best)
+    assert killed[1]["best"] == best[1]["best"]
+
+
+@pytest.mark.slow
 def test_signal_to_one_worker_stops_all(tmp_path, undisturbed):
     running = until_a_checkpoint(tmp_path, "asked")
     running[1].send_signal(signal.SIGTERM)

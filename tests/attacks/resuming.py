@@ -439,3 +439,17 @@ def record_of_the_resumed(home):
     after = json.loads((folder / "run.json").read_text())
     assert (before["id"], before["started"]) == (after["id"], after["started"])
     assert len(after["resumed"]) == 1
+
+
+@attack
+def model_of_an_epoch_before_the_kill(home):
+    """The best epoch was over when the run was killed: its model is in the checkpoint."""
+    # The loss falls: with the direction turned round, the first epoch is the best.
+    flags = "--keep=best", "--monitor_direction=max", "--patience=4", "--validation_split=0.2"
+    run_folder = killed(home, *flags)
+    said = resumes(home, *flags)
+    assert "best epoch 1 of 5: val_loss" in said, said
+    assert "stopped early after epoch 5" in said, said
+    ends_alike(home, *flags)
+    record = json.loads((run_folder / "run.json").read_text())
+    assert (record["status"], record["best"]["step"]) == ("finished", 16)
