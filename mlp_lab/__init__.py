@@ -23,6 +23,7 @@ _SUBMODULES = (
     "options",
     "pictures",
     "probes",
+    "runs",
     "schedules",
     "tables",
     "testing",
@@ -30,8 +31,10 @@ _SUBMODULES = (
     "writers",
 )
 _MODELS = ("GlassBox", "MLP", "Model", "load_model")
+# Functions by the module that they are in.
+_FUNCTIONS = {"open_run": "runs"}
 
-__all__ = [*_MODELS, *_SUBMODULES, "__version__"]
+__all__ = [*_MODELS, *_FUNCTIONS, *_SUBMODULES, "__version__"]
 
 
 def __getattr__(name):
@@ -39,6 +42,8 @@ def __getattr__(name):
         return importlib.import_module(f"{__name__}.{name}")
     if name in _MODELS:
         return getattr(importlib.import_module(f"{__name__}.models"), name)
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"{__name__}.{_FUNCTIONS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

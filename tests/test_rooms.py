@@ -22,6 +22,7 @@ ROOMS = [
     ["pictures"],
     ["probes", "schedules"],
     ["callbacks"],
+    ["runs"],
     ["training", "testing"],
     ["commands"],
     ["__main__"],

@@ -1,0 +1,16 @@
+"""Runs, read from their folders: records, curves, comparisons. No TensorFlow is loaded for it."""
+
+from mlp_lab.runs.listing import Entry, list_runs
+from mlp_lab.runs.run import Run, open_run
+from mlp_lab.runs.series import Histograms, Scalars, SeriesMap, Values
+
+__all__ = [
+    "Entry",
+    "Histograms",
+    "Run",
+    "Scalars",
+    "SeriesMap",
+    "Values",
+    "list_runs",
+    "open_run",
+]
