@@ -32,7 +32,7 @@ _SUBMODULES = (
 )
 _MODELS = ("GlassBox", "MLP", "Model", "load_model")
 # Functions by the module that they are in.
-_FUNCTIONS = {"open_run": "runs"}
+_FUNCTIONS = {"compare": "runs", "open_run": "runs"}
 
 __all__ = [*_MODELS, *_FUNCTIONS, *_SUBMODULES, "__version__"]
 

@@ -11,12 +11,15 @@ import numpy as np
 
 from mlp_lab.display import Displayed, Row
 from mlp_lab.errors import InputError
-from mlp_lab.options import flags
+from mlp_lab.options import flags, registry
 from mlp_lab.options.config import Config
 from mlp_lab.runs import layout
 from mlp_lab.runs.events import EventFiles
 from mlp_lab.runs.record import read_json
 from mlp_lab.runs.series import SeriesMap
+
+# Options that name classes.
+_PARTS = ("model", "activation", "loss", "metrics", "optimizer")
 
 
 class Run(Displayed):
@@ -83,10 +86,27 @@ class Run(Displayed):
             from mlp_lab.models.load_model import ModelFileError
         if not self.model_path.is_file():
             raise InputError("", f"{str(self.path)!r} has no {layout.MODEL}: {self._why_none()}")
+        self._import_own_classes()
         try:
             return load_model(self.model_path)
         except ModelFileError as error:
             raise InputError("", str(error)) from error
+
+    def _import_own_classes(self) -> None:
+        """Imports the modules of module:Class options, in which saved models find their classes."""
+        config = self.record.get("config")
+        for name in _PARTS if isinstance(config, dict) else ():
+            for text in _texts(config.get(name)):
+                if ":" not in text:
+                    continue
+                try:
+                    registry.locate(registry.parse(name, text))
+                except InputError as error:
+                    raise InputError(
+                        name,
+                        f"{error.problem}; the run was trained with --{name}={text}: start from "
+                        "the folder that has this module, or put it on PYTHONPATH",
+                    ) from error
 
     def _why_none(self) -> str:
         if self.status == "finished":
@@ -178,6 +198,11 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     except (OSError, ValueError):
         raise InputError("", f"{text!r} cannot be opened") from None
     raise InputError("", f"there is no {text!r}; give a run's folder, as in logs/NAME")
+
+
+def _texts(value: Any) -> list[str]:
+    values = value if isinstance(value, list | tuple) else [value]
+    return [text for text in values if isinstance(text, str)]
 
 
 def _is_run(folder: Path) -> bool:
