@@ -27,12 +27,20 @@ _SUBMODULES = (
     "schedules",
     "tables",
     "testing",
+    "trained",
     "training",
     "writers",
 )
 _MODELS = ("GlassBox", "MLP", "Model", "load_model")
 # Functions by the module that they are in.
-_FUNCTIONS = {"compare": "runs", "open_run": "runs"}
+_FUNCTIONS = {
+    "compare": "runs",
+    "evaluate": "trained",
+    "export": "trained",
+    "open_run": "runs",
+    "predict": "trained",
+    "report": "trained",
+}
 
 __all__ = [*_MODELS, *_FUNCTIONS, *_SUBMODULES, "__version__"]
 

@@ -24,6 +24,7 @@ ROOMS = [
     ["callbacks"],
     ["runs"],
     ["training", "testing"],
+    ["trained"],
     ["commands"],
     ["__main__"],
     ["train"],

@@ -85,10 +85,8 @@ def _events(a: Run, b: Run) -> Part:
     for place, tag in enumerate(tags):
         common = sorted(mine[tag].points.keys() & other[tag].points.keys())
         steps.update(common)
-        differing = (
-            s for s in common if not _same_bits(_value(mine[tag], s), _value(other[tag], s))
-        )
-        step = next(differing, None)
+        one, two = mine[tag].points, other[tag].points
+        step = next((s for s in common if not _same_bits(one[s][1], two[s][1])), None)
         if step is not None:
             found.append((step, _rank(tag), place, tag))
     looks = sorted({step for tag in tags if "/weights/" in tag for step in mine[tag].points})
