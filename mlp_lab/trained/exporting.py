@@ -109,7 +109,8 @@ def _write(found: Subject, form: Any, folder: Path, x: np.ndarray) -> float:
         form.write(found.model, signature, folder / form.FILE)
         run = form.runner(folder / form.FILE)
     expected = np.concatenate([found.outputs(x[i : i + 256]) for i in range(0, len(x), 256)])
-    return compared(run, x, expected, found.names(expected.shape[-1]))
+    middle = 0.0 if found.from_logits else 0.5
+    return compared(run, x, expected, found.names(expected.shape[-1]), middle)
 
 
 def compared(
@@ -117,6 +118,7 @@ def compared(
     x: np.ndarray,
     expected: np.ndarray,
     names: tuple[str, ...],
+    middle: float = 0.0,
 ) -> float:
     """The greatest difference between what a runtime and Keras give.
 
@@ -141,19 +143,21 @@ def compared(
                     f"the export differs from the Keras model by {difference:.3g} in outputs whose "
                     f"spread is {spread:.3g}; it has been deleted"
                 )
-            changed = np.flatnonzero(_classes(got) != _classes(want))
+            classes = _classes(want, middle)
+            changed = np.flatnonzero(_classes(got, middle) != classes)
             if changed.size:
                 row = start + int(changed[0])
                 raise RunError(
                     f"the export predicts another class for row {row}, not "
-                    f"{names[_classes(want)[changed[0]]]!r}; it has been deleted"
+                    f"{names[classes[changed[0]]]!r}; it has been deleted"
                 )
     return greatest
 
 
-def _classes(outputs: np.ndarray) -> np.ndarray:
-    """The class of each row; of one output, whether it is above the middle by its sign."""
-    return (outputs[:, 0] > 0).astype(int) if outputs.shape[1] == 1 else outputs.argmax(axis=1)
+def _classes(outputs: np.ndarray, middle: float) -> np.ndarray:
+    """The class of each row; of a single output, whether it is above the middle."""
+    single = outputs.shape[1] == 1
+    return (outputs[:, 0] > middle).astype(int) if single else outputs.argmax(axis=1)
 
 
 def _card(found: Subject, format: str, x: np.ndarray, difference: float) -> dict[str, Any]:

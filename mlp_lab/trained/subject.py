@@ -37,7 +37,7 @@ class Subject:
       class_names: of its outputs; empty if they are not known.
       from_logits: whether its outputs are logits.
       shape: of one input, without the batch.
-      dtype: of the inputs, as trained.
+      dtype: of the inputs, as trained; None if that is not known.
       notes: what the user should know, a line each.
     """
 
@@ -46,7 +46,7 @@ class Subject:
     class_names: tuple[str, ...]
     from_logits: bool
     shape: tuple[int, ...] | None
-    dtype: str
+    dtype: str | None
     notes: list[str]
 
     def outputs(self, x: np.ndarray) -> np.ndarray:
@@ -83,6 +83,8 @@ class Subject:
                     f"{list(x.shape[1:])}",
                 )
             x = x.reshape(-1, *self.shape)
+        if self.dtype is None:
+            return x.astype(np.float32) if x.dtype == np.float64 else x
         if x.dtype == self.dtype:
             return x
         whole = x.dtype.kind in "iu" and self.dtype == "uint8"
@@ -148,7 +150,7 @@ def subject(path: str | os.PathLike[str], checkpoint: bool = False) -> Subject:
         class_names=info.class_names if info else (),
         from_logits=run.config.from_logits if known else says_logits(loss, "", 0),
         shape=tuple(info.image_shape) if info else None,
-        dtype="uint8" if info else "float32",
+        dtype="uint8" if info else None,
         notes=notes,
     )
 
