@@ -6,7 +6,7 @@ import csv
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,7 @@ def predict(
     shape = found.shape or _input_shape(found)
     source = pieces(data, shape, found.dtype == "uint8", _CHUNK)
     rows = skipped = 0
-    with _writer(out) as write:
+    with closing(source), _writer(out) as write:
         for piece in source:
             for place, why in piece.skipped:
                 if strict:

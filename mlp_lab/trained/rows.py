@@ -6,9 +6,10 @@ import codecs
 import dataclasses
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -38,7 +39,9 @@ class Piece:
     skipped: list[tuple[str, str]]
 
 
-def pieces(data: str, shape: tuple[int, ...], whole: bool, size: int) -> Iterator[Piece]:
+def pieces(
+    data: str, shape: tuple[int, ...], whole: bool, size: int
+) -> Generator[Piece, None, None]:
     """The rows of a source, `size` at a time.
 
     Args:
@@ -59,7 +62,7 @@ def pieces(data: str, shape: tuple[int, ...], whole: bool, size: int) -> Iterato
         raise InputError("data", f"there is no {data!r}")
     if path.suffix.lower() == ".csv":
         try:
-            return _csv(open_regular(path), shape, whole, size)
+            return _csv_file(open_regular(path), shape, whole, size)
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise InputError("data", f"{data!r} cannot be read ({reason})") from None
@@ -84,7 +87,7 @@ def _x(data: str, path: Path) -> np.ndarray:
         raise InputError("data", f"{data!r} is not an npy file of numbers ({error})") from None
 
 
-def _array(x: np.ndarray, size: int) -> Iterator[Piece]:
+def _array(x: np.ndarray, size: int) -> Generator[Piece, None, None]:
     if x.ndim < 2 or x.dtype.kind not in "biuf":
         raise InputError("data", f"expected numbers [n, ...], got {x.dtype} {list(x.shape)}")
     for start in range(0, len(x), size):
@@ -92,7 +95,7 @@ def _array(x: np.ndarray, size: int) -> Iterator[Piece]:
         yield Piece([str(start + i) for i in range(len(part))], part, [])
 
 
-def _pictures(folder: Path, shape: tuple[int, ...], size: int) -> Iterator[Piece]:
+def _pictures(folder: Path, shape: tuple[int, ...], size: int) -> Generator[Piece, None, None]:
     names = sorted(e.name for e in os.scandir(folder) if e.name.lower().endswith(_PICTURES))
     if not names:
         raise InputError("data", f"{str(folder)!r} has no pictures ({', '.join(_PICTURES)})")
@@ -119,7 +122,16 @@ def _picture(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         return np.asarray(image.convert("L" if len(shape) == 2 else "RGB"), np.uint8)
 
 
-def _csv(file: Iterable[bytes], shape: tuple[int, ...], whole: bool, size: int) -> Iterator[Piece]:
+def _csv_file(
+    file: BinaryIO, shape: tuple[int, ...], whole: bool, size: int
+) -> Generator[Piece, None, None]:
+    with file:
+        yield from _csv(file, shape, whole, size)
+
+
+def _csv(
+    file: Iterable[bytes], shape: tuple[int, ...], whole: bool, size: int
+) -> Generator[Piece, None, None]:
     """Lines of numbers; a first line with names may name columns id, and label, which is left out.
 
     Lines are counted from 1, with the names.

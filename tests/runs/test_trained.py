@@ -68,14 +68,14 @@ def test_intervals_cover_the_truth():
         [scores.wilson(s, 300) for s in random.binomial(300, 0.8, 1000)]
     ).T  # fmt: skip
     assert 0.93 <= np.mean((low <= 0.8) & (high >= 0.8)) <= 0.97
-    drawn = random.exponential(1.0, (1000, 300))
-    found = [scores.bootstrap_mean(values, 300, i) for i, values in enumerate(drawn)]
+    drawn = random.exponential(1.0, (1000, 200))
+    found = [scores.bootstrap_mean(values, 200, i) for i, values in enumerate(drawn)]
     assert 0.93 <= np.mean([a <= 1 <= b for a, b in found]) <= 0.97
     cells = np.array([[0.4, 0.1], [0.15, 0.35]])
     truth = (0.8 + 0.7) / 2
     sets = random.multinomial(300, cells.ravel(), 1000).reshape(-1, 2, 2)
     found = [
-        scores.bootstrap_counts(counts, scores.balanced_accuracy, 300, i)
+        scores.bootstrap_counts(counts, scores.balanced_accuracy, 200, i)
         for i, counts in enumerate(sets)
     ]
     assert 0.93 <= np.mean([a <= truth <= b for a, b in found]) <= 0.97
