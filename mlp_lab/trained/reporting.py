@@ -175,7 +175,7 @@ def _of_evaluation(found: dict[str, Any] | None) -> list[str]:
         caption = f"{found['rows']:,} rows of {found['data']}; expected calibration error {error}"
         bins = found["calibration"]["bins"]
         lines = {"accuracy": ([b["confidence"] for b in bins], [b["accuracy"] for b in bins]),
-                 "confidence": ([0, 1], [0, 1])}  # fmt: skip
+                 "perfect calibration": ([0, 1], [0, 1])}  # fmt: skip
         drawn = {name: tuple(map(_array, line)) for name, line in lines.items()}
         confusion = svg.matrix("confusion", found["confusion"], names)
         table = _table(["metric", "value", "95 % interval", "method"], metrics)

@@ -39,9 +39,10 @@ class Piece:
     skipped: list[tuple[str, str]]
 
 
-def pieces(
-    data: str, shape: tuple[int, ...], whole: bool, size: int
-) -> Generator[Piece, None, None]:
+Pieces = Generator[Piece, None, None]
+
+
+def pieces(data: str, shape: tuple[int, ...], whole: bool, size: int) -> Pieces:
     """The rows of a source, `size` at a time.
 
     Args:
@@ -87,7 +88,7 @@ def _x(data: str, path: Path) -> np.ndarray:
         raise InputError("data", f"{data!r} is not an npy file of numbers ({error})") from None
 
 
-def _array(x: np.ndarray, size: int) -> Generator[Piece, None, None]:
+def _array(x: np.ndarray, size: int) -> Pieces:
     if x.ndim < 2 or x.dtype.kind not in "biuf":
         raise InputError("data", f"expected numbers [n, ...], got {x.dtype} {list(x.shape)}")
     for start in range(0, len(x), size):
@@ -95,7 +96,7 @@ def _array(x: np.ndarray, size: int) -> Generator[Piece, None, None]:
         yield Piece([str(start + i) for i in range(len(part))], part, [])
 
 
-def _pictures(folder: Path, shape: tuple[int, ...], size: int) -> Generator[Piece, None, None]:
+def _pictures(folder: Path, shape: tuple[int, ...], size: int) -> Pieces:
     names = sorted(e.name for e in os.scandir(folder) if e.name.lower().endswith(_PICTURES))
     if not names:
         raise InputError("data", f"{str(folder)!r} has no pictures ({', '.join(_PICTURES)})")
@@ -122,16 +123,12 @@ def _picture(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         return np.asarray(image.convert("L" if len(shape) == 2 else "RGB"), np.uint8)
 
 
-def _csv_file(
-    file: BinaryIO, shape: tuple[int, ...], whole: bool, size: int
-) -> Generator[Piece, None, None]:
+def _csv_file(file: BinaryIO, shape: tuple[int, ...], whole: bool, size: int) -> Pieces:
     with file:
         yield from _csv(file, shape, whole, size)
 
 
-def _csv(
-    file: Iterable[bytes], shape: tuple[int, ...], whole: bool, size: int
-) -> Generator[Piece, None, None]:
+def _csv(file: Iterable[bytes], shape: tuple[int, ...], whole: bool, size: int) -> Pieces:
     """Lines of numbers; a first line with names may name columns id, and label, which is left out.
 
     Lines are counted from 1, with the names.
