@@ -74,7 +74,9 @@ def list_runs(folder: str | os.PathLike[str] = "logs", sort: str = "started") ->
 
 def best(run: Run) -> tuple[str, float | None, int | None]:
     """A run's first metric on test data, its best value and after which epoch, from 1."""
-    names = [f"val_{name}" for name in run.record.get("config", {}).get("metrics", ())]
+    config = run.record.get("config")
+    metrics = config.get("metrics") if isinstance(config, dict) else None
+    names = [f"val_{name}" for name in metrics] if isinstance(metrics, list) else []
     history = run.history
     metric = next((name for name in names if name in history), "val_loss")
     values = history.get(metric)

@@ -70,7 +70,10 @@ class Run(Displayed):
         found = self.record.get("history")
         if not isinstance(found, dict):
             return {}
-        return {name: np.array([float(v) for v in values]) for name, values in found.items()}
+        try:
+            return {name: np.array([float(v) for v in values]) for name, values in found.items()}
+        except (TypeError, ValueError):  # not written by a run
+            return {}
 
     @functools.cached_property
     def model(self) -> Any:
@@ -94,8 +97,9 @@ class Run(Displayed):
 
     def _import_own_classes(self) -> None:
         """Imports the modules of module:Class options, in which saved models find their classes."""
-        config = self.record.get("config")
-        for name in _PARTS if isinstance(config, dict) else ():
+        found = self.record.get("config")
+        config = found if isinstance(found, dict) else {}
+        for name in _PARTS:
             for text in _texts(config.get(name)):
                 if ":" not in text:
                     continue

@@ -88,8 +88,8 @@ def evaluate(
 ) -> Evaluation:
     """Evaluates a trained classifier on its run's test set, or on other labeled rows.
 
-    Intervals of shares are Wilson's; those of other metrics are percentiles of a bootstrap over
-    rows. Both take rows as drawn independently.
+    Intervals of shares are Wilson's; those of log loss are of the bootstrap-t over rows, and those
+    of other metrics are percentiles of a bootstrap. All take rows as drawn independently.
 
     Args:
       path: a run's folder, or a .keras file.
@@ -139,7 +139,9 @@ def _evaluation(
     table, error = scores.reliability(right, p[np.arange(len(ids)), ids])
     metrics = {
         "accuracy": _metric(right.mean(), scores.wilson(right.sum(), len(labels)), "Wilson"),
-        "log_loss": _metric(losses.mean(), scores.bootstrap_mean(losses, samples, seed)),
+        "log_loss": _metric(
+            losses.mean(), scores.bootstrap_mean(losses, samples, seed), "bootstrap-t"
+        ),
     }
     for score in (scores.balanced_accuracy, scores.macro_f1):
         interval = scores.bootstrap_counts(counts, score, samples, seed)

@@ -70,14 +70,26 @@ def wilson(successes: float, rows: float) -> Interval:
 
 
 def bootstrap_mean(values: np.ndarray, samples: int, seed: int) -> Interval:
-    """The 95 % percentile interval of a mean over rows that are drawn anew, with replacement."""
+    """The 95 % bootstrap-t interval of a mean over rows that are drawn anew, with replacement.
+
+    m - s q, where s is the standard error and q are the quantiles of (m* - m) / s* over samples.
+    Losses are skewed; percentiles of m* alone would cover the truth too rarely (Efron and
+    Tibshirani, An Introduction to the Bootstrap, 12.5).
+    """
     random, n = np.random.default_rng(seed), len(values)
-    means: list[np.ndarray] = []
+    mean, error = float(values.mean()), float(values.std() / np.sqrt(n))
+    found: list[np.ndarray] = []
     step = max(_AT_ONCE // n, 1)
     for start in range(0, samples, step):
-        drawn = random.integers(0, n, (min(step, samples - start), n))
-        means.append(values[drawn].mean(axis=1))
-    return _percentiles(np.concatenate(means))
+        drawn = values[random.integers(0, n, (min(step, samples - start), n))]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found.append((drawn.mean(axis=1) - mean) / (drawn.std(axis=1) / np.sqrt(n)))
+    ratios = np.concatenate(found)
+    ratios = ratios[np.isfinite(ratios)]  # of equal values there is no spread
+    if not error or not ratios.size:
+        return mean, mean
+    low, high = np.percentile(ratios, (2.5, 97.5))
+    return mean - error * float(high), mean - error * float(low)
 
 
 def bootstrap_counts(

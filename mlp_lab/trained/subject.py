@@ -112,7 +112,8 @@ class Subject:
         found = data.load(
             config.dataset, config.data_source, config.data_dir, say, config.data_memory_mb
         )
-        was = self.run.record.get("data", {}).get("sha256", {})
+        recorded = self.run.record.get("data")
+        was = recorded.get("sha256", {}) if isinstance(recorded, dict) else {}
         now = found.origin.sha256
         if any(was.get(name, now[name]) != now[name] for name in now):
             say("note: the data are not those that the run was trained on: other checksums")

@@ -123,14 +123,14 @@ def matrix(title: str, counts: Sequence[Sequence[int]], names: Sequence[str]) ->
 def ticks(low: float, high: float) -> list[float]:
     """About five round numbers, the first and last of which enclose low and high."""
     low, high = float(low), float(high)
-    if high <= low:
+    if high - low <= 1e-9 * max(abs(low), abs(high)):
         low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
     rough = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * (1 - 1e-9))
     first = math.floor(low / step + 1e-9)
     last = max(math.ceil(high / step - 1e-9), first + 1)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    return [float(f"{i * step:.12g}") for i in range(first, last + 1)]
 
 
 def _thinned(x: np.ndarray, y: np.ndarray) -> Line:

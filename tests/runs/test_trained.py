@@ -69,7 +69,7 @@ def test_intervals_cover_the_truth():
     ).T  # fmt: skip
     assert 0.93 <= np.mean((low <= 0.8) & (high >= 0.8)) <= 0.97
     drawn = random.exponential(1.0, (1000, 200))
-    found = [scores.bootstrap_mean(values, 200, i) for i, values in enumerate(drawn)]
+    found = [scores.bootstrap_mean(values, 300, i) for i, values in enumerate(drawn)]
     assert 0.93 <= np.mean([a <= 1 <= b for a, b in found]) <= 0.97
     cells = np.array([[0.4, 0.1], [0.15, 0.35]])
     truth = (0.8 + 0.7) / 2
