@@ -123,7 +123,7 @@ def matrix(title: str, counts: Sequence[Sequence[int]], names: Sequence[str]) ->
 def ticks(low: float, high: float) -> list[float]:
     """About five round numbers, the first and last of which enclose low and high."""
     low, high = float(low), float(high)
-    if high - low <= 1e-9 * max(abs(low), abs(high)):
+    if high - low <= max(1e-9 * max(abs(low), abs(high)), 1e-300):
         low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
     rough = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(rough))
