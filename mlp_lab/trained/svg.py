@@ -124,7 +124,9 @@ def ticks(low: float, high: float) -> list[float]:
     """About five round numbers, the first and last of which enclose low and high."""
     low, high = float(low), float(high)
     if high - low <= max(1e-9 * max(abs(low), abs(high)), 1e-300):
-        low, high = low - (abs(low) or 1) / 2, high + (abs(high) or 1) / 2
+        half = max(abs(low), abs(high)) / 2
+        half = half if half > 1e-290 else 0.5
+        low, high = low - half, high + half
     rough = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * (1 - 1e-9))
