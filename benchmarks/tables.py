@@ -196,7 +196,7 @@ def summary(figures: dict[str, list[dict]]) -> str:
             spread = statistics.stdev(found) if len(found) > 1 else 0.0
             digits = 1 if figure == "seconds" or statistics.mean(found) > 100 else 4
             ours = f"{statistics.mean(found):.{digits}f} ± {spread:.{digits}f}"
-            shown = ["–" if other is None else f"{other:g}" for other in others[name]]
+            shown = ["-" if other is None else f"{other:g}" for other in others[name]]
             lines.append(f"| {name} | {ours} | " + " | ".join(shown) + " |")
     return "\n".join([*lines, "", *ratios(figures)])
 

@@ -23,17 +23,29 @@ _SUBMODULES = (
     "options",
     "pictures",
     "probes",
+    "runs",
     "schedules",
     "search",
     "tables",
     "tasks",
     "testing",
+    "trained",
     "training",
     "writers",
 )
 _MODELS = ("GlassBox", "MLP", "Model", "load_model")
+# Functions by the module that they are in.
+_FUNCTIONS = {
+    "compare": "runs",
+    "evaluate": "trained",
+    "export": "trained",
+    "find_lr": "search",
+    "open_run": "runs",
+    "predict": "trained",
+    "report": "trained",
+}
 
-__all__ = [*_MODELS, *_SUBMODULES, "find_lr", "__version__"]
+__all__ = [*_MODELS, *_FUNCTIONS, *_SUBMODULES, "__version__"]
 
 
 def __getattr__(name):
@@ -41,8 +53,8 @@ def __getattr__(name):
         return importlib.import_module(f"{__name__}.{name}")
     if name in _MODELS:
         return getattr(importlib.import_module(f"{__name__}.models"), name)
-    if name == "find_lr":
-        return importlib.import_module(f"{__name__}.search").find_lr
+    if name in _FUNCTIONS:
+        return getattr(importlib.import_module(f"{__name__}.{_FUNCTIONS[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -9,6 +9,7 @@ from mlp_lab.errors import InputError, Interrupted, RunError, WorkerLost, near_m
 from mlp_lab.options import flags
 from mlp_lab.options.checks import working_folder
 from mlp_lab.options.help import help_text, paragraphs
+from mlp_lab.options.option import positional
 
 _DEFAULT = "train"
 _HELP = ("--help", "-h", "-help", "--helpshort", "--helpfull")
@@ -84,7 +85,8 @@ def _help(program: str, command: commands.Command, name: str | None) -> str:
     """The command's usage and flags; without a name the list of commands too."""
     typed = f"python {program}" if program.endswith(".py") else program
     parts = [
-        f"usage: {typed} {name or '[COMMAND]'} [--flagfile=PATH] [--FLAG=VALUE ...]",
+        f"usage: {typed} {name or '[COMMAND]'}{_form(command)} [--flagfile=PATH] "
+        "[--FLAG=VALUE ...]",
         command.usage.replace("{program}", typed).rstrip(),
     ]
     if name is None:
@@ -93,6 +95,12 @@ def _help(program: str, command: commands.Command, name: str | None) -> str:
             f"Commands, each with its own --help; without one, {_DEFAULT}:\n\n{paragraphs(rows)}"
         )
     return "\n\n".join([*parts, help_text(command.options)]) + "\n"
+
+
+def _form(command: commands.Command) -> str:
+    """The arguments without a flag that a command takes, as its usage shows them."""
+    field = positional(command.options)
+    return "" if field is None else f" {field.metadata['form']}"
 
 
 if __name__ == "__main__":

@@ -24,8 +24,9 @@ ROOMS = [
     ["pictures"],
     ["probes", "schedules", "search"],
     ["callbacks"],
+    ["runs"],
     ["training", "testing"],
-    ["sweeps"],
+    ["sweeps", "trained"],
     ["commands"],
     ["__main__"],
     ["train"],
@@ -90,8 +91,8 @@ def test_only_the_entry_point_reads_flags():
     readers = [
         room(p) for p in FILES if "mlp_lab.options.flags" in imported(ast.parse(p.read_text()))
     ]
-    # training and sweeps write flags.txt and sweep.flags, and read them again.
-    assert set(readers) <= {"__main__", "options", "training", "sweeps"}
+    # training and sweeps write flags.txt and sweep.flags, and read them again; runs reads them.
+    assert set(readers) <= {"__main__", "options", "training", "sweeps", "runs"}
 
 
 # What answers `--help` and mistakes; and what may be imported to read options.

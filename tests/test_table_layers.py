@@ -19,10 +19,12 @@ from sklearn.preprocessing import OneHotEncoder, RobustScaler
 
 import mlp_lab
 from mlp_lab import layers, losses
+from mlp_lab.data import Dataset, Origin
 from mlp_lab.errors import InputError
 from mlp_lab.options.config import Config
 from mlp_lab.tables import Input
 from mlp_lab.training import parts
+from mlp_lab.user_data import TableDataset
 
 EMBEDDINGS = ["none", "periodic", "piecewise_linear"]
 INPUTS = [
@@ -474,8 +476,19 @@ class NoTable(mlp_lab.Model):
 
 
 class TestOptions:
-    images = SimpleNamespace(num_classes=3, x_train=np.zeros((4, 2, 2), "uint8"))
-    table = SimpleNamespace(num_classes=3, x_train=rows())
+    @staticmethod
+    def dataset(x, kind=Dataset, **more):
+        origin = Origin("data" if more else "sample", "", {}, False, {})
+        y = np.zeros(len(x), "int32")
+        return kind("some", x, y, x, y, ("a", "b", "c"), origin, **more)
+
+    @property
+    def images(self):
+        return self.dataset(np.zeros((4, 2, 2), "uint8"))
+
+    @property
+    def table(self):
+        return self.dataset(rows(), TableDataset, schema=SimpleNamespace(inputs=INPUTS))
 
     def test_they_reach_the_model(self):
         config = Config(parametrization="ntk", input_scaling=True, activation="mish")
@@ -488,11 +501,11 @@ class TestOptions:
 
     def test_a_table_gets_a_preprocessing(self):
         config = Config(numerical_embedding="periodic", embedding_dim=3)
-        model = parts.model(config, self.table, INPUTS)
+        model = parts.model(config, self.table)
         assert model.preprocessing.embedding.dim == 3
         assert model.preprocessing.category_embedding.dim == 3
         assert model(rows()).shape == (60, 3)
-        plain = parts.model(Config(), self.table, INPUTS)
+        plain = parts.model(Config(), self.table)
         assert plain.preprocessing.embedding is None
         assert plain.preprocessing.category_embedding.dim == 8
 
@@ -504,8 +517,8 @@ class TestOptions:
     @pytest.mark.parametrize(
         ("options", "inputs", "option", "words"),
         [
-            ({"embedding_dim": 4}, (), "embedding_dim", "embeds columns of a table"),
-            ({"numerical_embedding": "none"}, (), "numerical_embedding", "embeds columns"),
+            ({"embedding_dim": 4}, (), "embedding_dim", "is for numbers of a table"),
+            ({"numerical_embedding": "none"}, (), "numerical_embedding", "is for numbers"),
             ({"model": f"{__name__}:NoTable"}, INPUTS, "model", "an argument preprocessing"),
             ({"model": f"{__name__}:NoTable", "input_scaling": False}, (), "input_scaling", "no"),
         ],
@@ -513,7 +526,7 @@ class TestOptions:
     def test_what_does_not_fit_is_refused(self, options, inputs, option, words):
         dataset = self.table if inputs else self.images
         with pytest.raises(InputError, match=f"--{option}: .*{words}"):
-            parts.model(Config(**options), dataset, inputs)
+            parts.model(Config(**options), dataset)
 
     @pytest.mark.parametrize(
         "options",

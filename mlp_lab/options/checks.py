@@ -109,6 +109,11 @@ def text(option: str, value: Any) -> None:
         raise InputError(option, f"expected a non-empty string, got {value!r}")
 
 
+def paths(option: str, value: Any) -> None:
+    for path in value:
+        text(option, path)
+
+
 def every(option: str, value: Any) -> None:
     if value != "auto" and not _is_whole(value, 0):
         raise InputError(

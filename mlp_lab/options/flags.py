@@ -11,7 +11,7 @@ from absl import flags as absl_flags
 from mlp_lab.errors import InputError, near_miss
 from mlp_lab.options import flagfile, registry
 from mlp_lab.options.config import Config
-from mlp_lab.options.option import Options, flag_name
+from mlp_lab.options.option import Options, flag_name, positional
 
 # These say where one run went, not what it was.
 _OF_ONE_RUN = ("name", "overwrite", "resume", "accept_changes")
@@ -37,9 +37,10 @@ def parse(arguments: Sequence[str], kind: type[Options] = Config) -> Any:
     """
     fields = {flag_name(field): field for field in dataclasses.fields(kind)}
     given = flagfile.expanded(arguments)
-    values, fault = _read(fields, given)
+    values, fault = _read(fields, given, positional(kind))
     if fault is not None:
-        raise InputError(fault.option, fault.problem, _place_of_fault(fields, given, fault))
+        place = _place_of_fault(fields, given, fault, positional(kind))
+        raise InputError(fault.option, fault.problem, place)
     try:
         return kind(**{field.name: values[name].value for name, field in fields.items()})
     except InputError as error:
@@ -47,10 +48,14 @@ def parse(arguments: Sequence[str], kind: type[Options] = Config) -> Any:
 
 
 def _read(
-    fields: dict[str, dataclasses.Field], given: Sequence[str]
+    fields: dict[str, dataclasses.Field], given: Sequence[str], plain: dataclasses.Field | None
 ) -> tuple[Any, InputError | None]:
-    """The values of the flags, and the error of the first that cannot be read."""
+    """The values of the flags, and the error of the first that cannot be read.
+
+    `plain` is the option whose values are arguments without a flag, if the command has one.
+    """
     values = _define(fields)
+    values.set_gnu_getopt(plain is not None)  # else an argument ends the flags
     try:
         rest = values(["program", *given])[1:]
     except absl_flags.UnrecognizedFlagError as error:
@@ -60,19 +65,25 @@ def _read(
         return values, _bad_value(error, [*fields])
     except RecursionError:  # absl looks for a similar name, letter by letter
         return values, InputError("", "no flag has so long a name; --help lists all flags")
-    if rest:
-        problem = f"unexpected argument {rest[0]!r}; every flag is written --name=value"
-        return values, InputError("", problem)
+    several = plain is not None and plain.type == tuple[str, ...]
+    if rest and (plain is None or (not several and len(rest) > 1)):
+        problem = f"unexpected argument {rest[-1 if plain else 0]!r}; "
+        return values, InputError("", problem + "every flag is written --name=value")
+    if rest and plain is not None:
+        values[flag_name(plain)].value = tuple(rest) if several else rest[0]
     return values, None
 
 
 def _place_of_fault(
-    fields: dict[str, dataclasses.Field], given: Sequence[str], fault: InputError
+    fields: dict[str, dataclasses.Field],
+    given: Sequence[str],
+    fault: InputError,
+    plain: dataclasses.Field | None,
 ) -> str:
     """Where the argument comes from with which a fault arises; empty if not from a file."""
 
     def arose(count: int) -> bool:
-        return str(_read(fields, given[:count])[1]) == str(fault)
+        return str(_read(fields, given[:count], plain)[1]) == str(fault)
 
     count = bisect.bisect_left(range(1, len(given)), True, key=arose) + 1
     if fault.option:

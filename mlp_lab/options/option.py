@@ -8,7 +8,12 @@ from mlp_lab.options.checks import Check, one_line
 
 
 def option(
-    default: Any, help_text: str, check: Check, form: str = "CHOICE", of_result: bool = True
+    default: Any,
+    help_text: str,
+    check: Check,
+    form: str = "CHOICE",
+    of_result: bool = True,
+    positional: bool = False,
 ) -> Any:
     """A field of an `Options` class.
 
@@ -19,8 +24,11 @@ def option(
       form: what `--help` shows for the value, as in `--name=FORM`.
       of_result: whether a run's result depends on it. Of the others, a run that is resumed may
         have different ones.
+      positional: whether arguments without a flag are its values; at most one option of a command,
+        of a tuple or a string.
     """
     metadata = {"help": help_text, "check": check, "form": form, "of_result": of_result}
+    metadata["positional"] = positional
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -65,6 +73,12 @@ class Options:
 def flag_name(field: dataclasses.Field) -> str:
     """The option's name on the command line; a field `from_` is the flag `--from`."""
     return field.name.rstrip("_")
+
+
+def positional(kind: type[Options]) -> dataclasses.Field | None:
+    """The option whose values are arguments without a flag; None if there is none."""
+    fields = [field for field in dataclasses.fields(kind) if field.metadata["positional"]]
+    return fields[0] if fields else None
 
 
 def groups(kind: type[Options]) -> Iterator[tuple[str, list[dataclasses.Field]]]:

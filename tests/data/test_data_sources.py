@@ -82,7 +82,9 @@ def test_no_network_is_said_within_seconds(world) -> None:
 def test_the_record_is_json(world) -> None:
     record = load("fashion_mnist", say=lambda _: None).origin.as_record()
     assert json.loads(json.dumps(record)) == record
-    assert set(record) == {"kind", "location", "sha256", "published", "rows", "notes"}
+    assert set(record) == {
+        *("kind", "location", "sha256", "published", "rows", "notes", "splits"),
+    }
     assert tuple(record["sha256"]) == ARRAY_NAMES
 
 

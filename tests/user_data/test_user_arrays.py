@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from mlp_lab.data.rows import Rows
 from mlp_lab.errors import InputError
-from mlp_lab.user_data import from_arrays, load, roles, split
+from mlp_lab.user_data import roles
+from mlp_lab.user_data.arrays import split
+from mlp_lab.user_data.choose import from_arrays, load
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 5))

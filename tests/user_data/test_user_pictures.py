@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from mlp_lab.errors import InputError
-from mlp_lab.user_data import load, split
+from mlp_lab.user_data.arrays import split
+from mlp_lab.user_data.choose import load
 from mlp_lab.user_data.picture import read_picture
 
 RNG = np.random.default_rng(0)
