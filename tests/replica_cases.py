@@ -15,6 +15,7 @@ import pytest
 import tensorflow as tf
 
 import mlp_lab
+from mlp_lab import metrics
 from mlp_lab.callbacks import BestEpoch, Checkpoints, NonFinite, NonFiniteError, TensorBoard
 from mlp_lab.options.config import Config
 from mlp_lab.training import run
@@ -74,6 +75,13 @@ class OwnStep(mlp_lab.MLP):
         return {**self.compute_metrics(x, y, outputs, None), "two": tf.constant(2.0)}
 
 
+class Functional(mlp_lab.GlassBox, keras.Model):
+    """Several outputs."""
+
+
+MILLION = keras.initializers.Constant(1e6)
+
+
 def made(cls, scope, optimizer="sgd", **options):
     keras.utils.set_random_seed(1)
     with scope:
@@ -127,6 +135,44 @@ def test_same_as_one_device(cls, optimizer, eager):
         history["on_batch"] = model.train_on_batch(X[:5], Y[:5])
         found.append((model, history))
     assert_equal_training(found)
+
+
+def test_metrics_add_up(tmp_path):
+    """Those with sums of their own, and R2, whose replicas keep means; a look changes nothing."""
+    y = X[:, :2] + np.float32(1e6)
+    found = []
+    for number, scope in enumerate(scopes()):
+        keras.utils.set_random_seed(1)
+        with scope:
+            inputs = keras.Input((6,))
+            outputs = {"numbers": keras.layers.Dense(2, name="numbers", bias_initializer=MILLION)}
+            outputs |= {"classes": keras.layers.Dense(3, name="classes")}
+            model = Functional(inputs, {name: layer(inputs) for name, layer in outputs.items()})
+            classes = {"from_logits": True, "task": "classes"}
+            several = [metrics.AUC(3, **classes), metrics.F1(3, **classes), metrics.TopK(2)]
+            model.compile(
+                keras.optimizers.SGD(1e-3),
+                {
+                    "numbers": mlp_lab.losses.Standardized(mlp_lab.losses.Huber(), [1.0, 2.0]),
+                    "classes": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                },
+                weighted_metrics={
+                    "numbers": [metrics.R2(2), metrics.RootMeanSquaredError()],
+                    "classes": [*several, metrics.LogLoss(**classes)],
+                },
+                jit_compile=False,
+            )
+        board = TensorBoard(tmp_path / str(number), histogram_every=1)
+        history = model.fit(
+            X, {"numbers": y, "classes": Y}, BATCH, epochs=2, verbose=0, shuffle=False,
+            sample_weight={"numbers": WEIGHT, "classes": WEIGHT}, callbacks=[board],
+        ).history  # fmt: skip
+        # The mean losses of single outputs count the shares of a batch alike, however long.
+        shown = {k: v for k, v in history.items() if k not in ("numbers_loss", "classes_loss")}
+        found.append((model, shown))
+    assert len(found[0][1]) == 1 + 2 + 4
+    assert all(np.isfinite(curve).all() for curve in found[1][1].values())
+    assert_equal_training(found, rtol=1e-4)
 
 
 def test_tf_data_and_generators():

@@ -10,7 +10,6 @@ from mlp_lab.metrics.decisions import check_task, kind_of, register, true_ids, w
 
 _FARTHEST = 1e4
 """Logits beyond this count as equal."""
-_SIDE = 64
 
 
 @register
@@ -35,7 +34,7 @@ class AUC(keras.metrics.Metric):
       num_classes: number of classes, 2 if there is one output; number of labels.
       from_logits: whether the outputs are logits rather than probabilities.
       task: "classes", "binary", "labels", or "auto"; see `mlp_lab.metrics`.
-      num_bins: a multiple of 64.
+      num_bins: the memory is 16 bytes for each, of each label or class.
     """
 
     label_form: ClassVar[str] = "any"
@@ -55,8 +54,8 @@ class AUC(keras.metrics.Metric):
         check_task(task)
         check_classes(num_classes, task)
         whole = isinstance(num_bins, int) and not isinstance(num_bins, bool)
-        if not whole or num_bins < _SIDE or num_bins % _SIDE:
-            raise ValueError(f"num_bins: expected a multiple of {_SIDE}, got {num_bins!r}")
+        if not whole or num_bins < 2:
+            raise ValueError(f"num_bins: expected a whole number of at least 2, got {num_bins!r}")
         self.num_classes, self.from_logits, self.task = num_classes, from_logits, task
         self.num_bins = num_bins
         self._curves = 1 if num_classes == 2 and task != "labels" else num_classes
@@ -103,7 +102,7 @@ class AUC(keras.metrics.Metric):
 
     def result(self):
         positives, negatives = self._counts()
-        lower = _sums_before(negatives) + negatives / 2.0
+        lower = ops.cumsum(negatives, axis=-1) - negatives / 2.0
         return ops.cast(self._mean(positives * lower, positives, negatives), self.dtype)
 
     def error_bound(self):
@@ -152,17 +151,3 @@ def _log_sum(logits):
     most = ops.max(logits, axis=-1, keepdims=True)
     most = ops.where(ops.isinf(most), ops.zeros_like(most), most)
     return most + ops.log(ops.sum(ops.exp(logits - most), axis=-1, keepdims=True))
-
-
-def _sums_before(counts):
-    """The sum of the bins before each one, by two products with a triangle: XLA is fast at them."""
-    curves, bins = counts.shape
-    parts = ops.reshape(counts, (curves, bins // _SIDE, _SIDE))
-    within = ops.matmul(parts, _before(_SIDE))
-    ahead = ops.matmul(ops.sum(parts, axis=-1), _before(bins // _SIDE))
-    return ops.reshape(within + ahead[..., None], (curves, bins))
-
-
-def _before(size):
-    """[i, j] is 1 where i < j: float64 [size, size]."""
-    return ops.triu(ops.ones((size, size), dtype="float64"), k=1)
