@@ -21,6 +21,7 @@ ROOMS = [
     ["models"],
     ["pictures"],
     ["probes", "schedules"],
+    ["diagnosis"],
     ["callbacks"],
     ["training", "testing"],
     ["commands"],
