@@ -23,6 +23,7 @@ class Change:
       x, y: data in place of the run's; None for the run's.
       kernels: how kernels are initialized: a function of a shape; None for the run's own.
       activation: for all hidden layers with one; None for the run's own.
+      loss: a function of labels and outputs; None for the model's.
       penalty: whether penalties are added to the loss, and dropout drops.
       read: turns outputs of the trial into those of the run, if `y` is another one.
     """
@@ -32,6 +33,7 @@ class Change:
     y: Any = None
     kernels: Callable[[tuple[int, ...]], np.ndarray] | None = None
     activation: Any = None
+    loss: Any = None
     penalty: bool = True
     read: Callable[[np.ndarray], np.ndarray] | None = None
 
@@ -102,9 +104,9 @@ class Trials:
         optimizer.learning_rate = self.rate * rate
 
     def _loop(self, change: Change) -> Callable:
-        key = (change.activation, change.penalty)
+        key = (change.activation, change.loss, change.penalty)
         if key not in self._loops:
-            loop = functools.partial(_train, self._model, self._optimizer, change.penalty)
+            loop = functools.partial(_train, self._model, self._optimizer, change)
             if not self._model.run_eagerly:
                 loop = tf.function(loop, autograph=False, reduce_retracing=True)
             self._loops[key] = loop
@@ -177,8 +179,9 @@ def _order(rows: int, batch: int, steps: int) -> np.ndarray:
     return flat[: steps * batch].reshape(steps, batch).astype(np.int32)
 
 
-def _train(model, optimizer, penalty, data, order):
+def _train(model, optimizer, change, data, order):
     """The losses of steps on these rows, float32 [steps]."""
+    penalty = change.penalty
 
     def step(number, losses):
         rows = order[number]
@@ -186,8 +189,11 @@ def _train(model, optimizer, penalty, data, order):
         x, y, weight = keras.utils.unpack_x_y_sample_weight(batch)
         with tf.GradientTape() as tape:
             outputs = forward(model, x, training=penalty)
-            loss = loss_of(model, x, y, outputs, weight, training=penalty)
-            if not penalty and model.losses:
+            if change.loss is not None:
+                loss = tf.reduce_mean(change.loss(y, outputs))
+            else:
+                loss = loss_of(model, x, y, outputs, weight, training=penalty)
+            if change.loss is None and not penalty and model.losses:
                 loss = loss - tf.add_n([tf.cast(each, loss.dtype) for each in model.losses])
         weights = model.trainable_weights
         gradients = model.transform_gradients(tape.gradient(loss, weights))
