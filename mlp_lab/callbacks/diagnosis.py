@@ -39,7 +39,9 @@ class Diagnosis(FreshCopies):
     Args:
       rules: what to look for; None for all of `mlp_lab.diagnosis.standard()`.
       seconds: for experiments, together; 0 for none.
-      log_dir: writes findings as text and marks, for TensorBoard; None writes nothing.
+      thorough: whether experiments are made although the model does well.
+      log_dir: where findings are written as text and marks, for TensorBoard; or the `Writer` of
+        an event file that others write too; None writes nothing.
       say: called with a line for the user: certain findings at once, the others at the end.
       flags: whether changes are given as flags of the command line instead of code.
       owner: the end of the names of its event files; by default drawn at random.
@@ -51,16 +53,17 @@ class Diagnosis(FreshCopies):
 
     # It gets steps one by one, however many run in one call; see GlassBox.observers.
     any_steps_per_execution = True
-    of_a_fit = ("findings", "_course", "_writer", "_told", "_ended", "_begun")
+    of_a_fit = ("findings", "_course", "_batches", "_told", "_ended", "_begun", "_owner")
 
     def __init__(
         self,
         rules: Iterable[Rule] | None = None,
         seconds: float = SECONDS,
-        log_dir: str | os.PathLike | None = None,
+        log_dir: str | os.PathLike | Writer | None = None,
         say: Callable[[str], Any] = print,
         flags: bool = False,
         owner: str | None = None,
+        thorough: bool = False,
     ):
         super().__init__()
         self._rules = list(standard() if rules is None else rules)
@@ -72,16 +75,19 @@ class Diagnosis(FreshCopies):
         if not seconds >= 0:
             raise ValueError(f"seconds: expected a number of at least 0, got {seconds!r}")
         self._seconds, self._flags, self._given_owner = seconds, flags, owner
-        self._folder = None if log_dir is None else folder(log_dir, "log_dir")
+        self._thorough, self._shared = thorough, log_dir if isinstance(log_dir, Writer) else None
+        self._folder = None
+        if log_dir is not None and not isinstance(log_dir, Writer):
+            self._folder = folder(log_dir, "log_dir")
         self._say = Function(say, print)
         self._reset()
 
     def _reset(self) -> None:
         self.findings: list[Finding] = []
-        self._course: Course | None = None
+        self._course: Any = None
         self._told: set[str] = set()
         self._ended = self._begun = False
-        self._writer: Writer | None = None
+        self._batches: list[tuple[Any, Any]] = []
         self._owner = self._given_owner or new_owner()
 
     @property
@@ -97,12 +103,12 @@ class Diagnosis(FreshCopies):
         super().set_model(model)
 
     def on_train_begin(self, logs=None):
-        writer, owner = self._writer, self._owner
+        owner = self._owner
         self._reset()
-        self._writer, self._owner = writer, owner
+        self._owner = owner
         given = self.model.given
         subject = Subject(self.model) if given is None else self._subject(given)
-        self._course = Course(subject, self._rules, self._seconds)
+        self._course = Course(subject, self._rules, self._seconds, self._thorough)
         self.model.observers.append(self)
         if self.model.built and subject.x is not None and steps_made(self.model) == 0:
             self._begun = True
@@ -138,6 +144,9 @@ class Diagnosis(FreshCopies):
             return
         with contextlib.suppress(Exception):  # a step of the user's may give anything
             history.looks.append(look_of(seen))
+        if self._course.evidence.subject.labels is None and seen.data is not None:
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(seen.data)
+            self._batches.append((x, y))
         if not self._begun:
             self._begun = True
             with contextlib.suppress(Exception):
@@ -148,6 +157,9 @@ class Diagnosis(FreshCopies):
         if self._ended:
             return
         self._ended = True
+        with contextlib.suppress(Exception):  # batches of several forms
+            self._course.gather(self._batches)
+        self._batches = []
         self.findings = self._course.end()
         step = steps_made(self.model)
         self._tell(self.findings, step)
@@ -166,21 +178,24 @@ class Diagnosis(FreshCopies):
                 self._say(finding.line)
 
     def _write(self, step):
-        if self._folder is None or not self.findings or not self.model.replicas.chief:
+        writer = self._shared
+        if writer is None and self._folder is not None:
+            writer = Writer(self._folder, self._owner)
+        if writer is None or not self.findings or not self.model.replicas.chief:
             return
-        if self._writer is None:
-            self._writer = Writer(self._folder, self._owner)
         for number, finding in enumerate(self.findings, start=1):
             at = step if finding.since is None else finding.since
             tag = finding.kind.replace(" ", "_")
-            self._writer.text(f"findings/{number}_{tag}", finding.text, at)
-            self._writer.scalars({f"findings/{tag}": 1.0}, at)
-        self._writer.close()
-        self._writer = None
+            writer.text(f"findings/{number}_{tag}", finding.text, at)
+            writer.scalars({f"findings/{tag}": 1.0}, at)
+        if self._shared is None:
+            writer.close()
+        else:
+            writer.flush()
 
     # For checkpoints.
 
     @property
     def owner(self) -> str:
         """The end of the names of its event files."""
-        return self._owner
+        return self._owner if self._shared is None else self._shared.owner

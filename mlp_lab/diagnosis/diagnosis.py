@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from mlp_lab.diagnosis import rules as lab_rules
 from mlp_lab.diagnosis.evidence import Evidence
@@ -13,8 +14,9 @@ from mlp_lab.diagnosis.experiments import Experiments
 from mlp_lab.diagnosis.finding import KINDS, NOTE, SYMPTOMS, Finding, ranked
 from mlp_lab.diagnosis.forward import Forward, forward_pass
 from mlp_lab.diagnosis.rule import Rule
-from mlp_lab.diagnosis.subject import Subject
+from mlp_lab.diagnosis.subject import ROWS, Subject
 from mlp_lab.diagnosis.task import task_of
+from mlp_lab.engine.capture import weight_names
 
 SECONDS = 10.0
 
@@ -31,13 +33,20 @@ class Diagnosis:
       subject: the training.
       rules: what to look for.
       seconds: for experiments.
+      thorough: whether to make experiments although the model does well.
 
     Attributes:
       evidence: what is known so far.
     """
 
-    def __init__(self, subject: Subject, rules: Sequence[Rule], seconds: float = SECONDS):
-        self.evidence = Evidence(subject)
+    def __init__(
+        self,
+        subject: Subject,
+        rules: Sequence[Rule],
+        seconds: float = SECONDS,
+        thorough: bool = False,
+    ):
+        self.evidence = Evidence(subject, thorough=thorough)
         self._rules = sorted(rules, key=lambda rule: _order(rule.group))
         self._seconds = seconds
         self._weights: list[Any] = []
@@ -66,9 +75,20 @@ class Diagnosis:
         evidence.task = task
         if task is None:
             evidence.unjudged.append(f"labels, outputs and loss: {reason}")
-        if subject.model.built and not self._weights and evidence.history.steps == 0:
-            self._weights = [w.value.numpy() for w in _single(subject.model)]
+        looks = evidence.history.looks
+        if evidence.history.steps == 0 or (looks and looks[0].step == 0):
+            self._weights = _weights(subject.model, forward)
         return self._asked()
+
+    def gather(self, batches: Sequence[tuple[Any, Any]]) -> None:
+        """Takes the rows of batches that were seen as the sample, where data came so."""
+        subject = self.evidence.subject
+        if subject.labels is None and len(batches) > 1:
+            both = tf.nest.map_structure(
+                lambda *parts: np.concatenate([np.asarray(p) for p in parts]), *batches
+            )
+            subject.x, subject.y = tf.nest.map_structure(lambda a: a[:ROWS], both)
+            subject.batch_size = len(tf.nest.flatten(batches[0])[0])
 
     def end(self) -> list[Finding]:
         """What is wrong after training; experiments are made if something is suspected."""
@@ -110,9 +130,14 @@ class Diagnosis:
             self.evidence.unjudged.append(text)
 
 
-def _single(model: keras.Model) -> list[Any]:
+def _weights(model: keras.Model, forward: Forward) -> list[Any]:
+    """The weights of a forward pass, in the model's order; none of several replicas."""
     replicas = getattr(model, "replicas", None)
-    return [] if replicas is not None and replicas.count > 1 else model.weights
+    if not model.built or (replicas is not None and replicas.count > 1):
+        return []
+    names = weight_names(model)
+    seen = forward.weights
+    return [np.array(seen.get(names.get(id(w), ""), w.value.numpy())) for w in model.weights]
 
 
 def _order(group: str) -> int:

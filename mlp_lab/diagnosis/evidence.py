@@ -23,6 +23,7 @@ class Evidence:
       end: a forward pass after training; None before.
       history: looks into steps, and logs of epochs.
       experiments: what can be tried; None before the end, or where nothing can.
+      thorough: whether to try what may help although the model does well.
       unjudged: what could not be judged, and why.
     """
 
@@ -32,6 +33,7 @@ class Evidence:
     end: Forward | None = None
     history: History = dataclasses.field(default_factory=History)
     experiments: Experiments | None = None
+    thorough: bool = False
     unjudged: list[str] = dataclasses.field(default_factory=list)
 
     @property
@@ -55,7 +57,7 @@ class Evidence:
         if not self.ended:
             return False
         return self.history.broken is not None or (
-            self.experiments is not None and not self.experiments.well
+            self.experiments is not None and (self.thorough or not self.experiments.well)
         )
 
     def has(self, need: str) -> bool:

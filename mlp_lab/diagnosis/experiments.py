@@ -215,8 +215,8 @@ class Experiments:
         factor = 1.0
         for layer in self._subject.model.layers:
             scale = getattr(layer, "scale", None)
-            if isinstance(layer, keras.layers.Rescaling) and np.ndim(scale) == 0:
-                factor *= float(scale)
+            if isinstance(layer, keras.layers.Rescaling) and isinstance(scale, float | int):
+                factor *= scale
         return factor or 1.0
 
     def scaled_targets(self) -> Outcome | None:

@@ -99,13 +99,14 @@ def forward_pass(model: keras.Model, x: Any, y: Any, training: bool) -> Forward:
         outputs = forward(model, tensors[0], training=training)
         loss = penalty = float("nan")
         if y is not None and getattr(model, "loss", None) is not None:
-            loss = float(np.mean(loss_of(model, *tensors, outputs, None, training=training)))
+            x, y = tensors
+            loss = float(np.mean(loss_of(model, x, y, outputs, None, training=training)))
         penalty = float(sum(np.sum(each) for each in model.losses))
         names = weight_names(model)
         weights = {names[id(w)]: w.value.numpy() for w in model.weights if id(w) in names}
         activations = {n: np.asarray(a) for n, a in seen.tensors["activations"].items()}
     arrays = tf.nest.map_structure(np.asarray, outputs)
-    return Forward(*few, arrays, activations, dict(seen.layers), weights, loss, penalty)
+    return Forward(few[0], few[1], arrays, activations, dict(seen.layers), weights, loss, penalty)
 
 
 def of_step(step: Step) -> Forward:

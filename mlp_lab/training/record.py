@@ -7,12 +7,13 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 import mlp_lab
+from mlp_lab.diagnosis import Finding
 from mlp_lab.training.setup import Setup
 
 RUNNING, FINISHED, DIVERGED = "running", "finished", "diverged"
@@ -56,13 +57,19 @@ def begun(setup: Setup, run: str, before: Mapping[str, Any] | None = None) -> Re
     return record
 
 
-def ended(record: Record, history: Mapping[str, list[float]], trouble: str | None) -> Record:
+def ended(
+    record: Record,
+    history: Mapping[str, list[float]],
+    trouble: str | None,
+    findings: Sequence[Finding] = (),
+) -> Record:
     """The record of a run that has come to its end.
 
     Args:
       record: of its beginning.
       history: every log after every epoch.
       trouble: what was not finite in training, or None.
+      findings: of its diagnosis.
     """
     ended = {
         **record,
@@ -70,6 +77,7 @@ def ended(record: Record, history: Mapping[str, list[float]], trouble: str | Non
         "ended": _now(),
         "epochs": len(history.get("loss", [])),
         "metrics": last(history),
+        "findings": [finding.as_record() for finding in findings],
         "history": {name: [finite(v) for v in vs] for name, vs in history.items()},
     }
     return ended if trouble is None else {**ended, "reason": trouble}

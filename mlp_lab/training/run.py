@@ -8,7 +8,16 @@ import keras
 import tensorflow as tf
 
 from mlp_lab import data
-from mlp_lab.callbacks import Checkpoints, NonFinite, NonFiniteError, Pictures, Stopped, TensorBoard
+from mlp_lab.callbacks import (
+    Checkpoints,
+    Diagnosis,
+    NonFinite,
+    NonFiniteError,
+    Pictures,
+    Stopped,
+    TensorBoard,
+)
+from mlp_lab.diagnosis import Finding
 from mlp_lab.engine.progress import steps_made
 from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
@@ -80,10 +89,11 @@ class Begun:
 
 
 class Outcome(NamedTuple):
-    """How a fit ended: every log after every epoch, and what was not finite, or None."""
+    """How a fit ended: every log after every epoch, what was not finite or None, and findings."""
 
     history: dict[str, list[float]]
     trouble: str | None
+    findings: list[Finding]
 
 
 def begin(setup: Setup, folder: RunFolder, signals: Signals, say: console.Say) -> Begun:
@@ -121,6 +131,7 @@ def fit(begun: Begun) -> Outcome:
     """
     setup, folder, chief = begun.setup, begun.folder, begun.setup.replicas.chief
     model, config = setup.model, setup.config
+    diagnosis = _diagnosis(begun)
     try:
         if not folder.resumed:
             begun.page.begin(begun.entry, (metric.name for metric in setup.metrics))
@@ -130,15 +141,15 @@ def fit(begun: Begun) -> Outcome:
             epochs=config.epochs,
             validation_data=setup.validation,
             shuffle=config.shuffle,
-            callbacks=[*_observers(begun), begun.checkpoints],
+            callbacks=[*_observers(begun), *diagnosis, begun.checkpoints],
             verbose=console.verbosity(config.verbose) if chief else 0,
         ).history
         if record.finite_losses(history) and chief:  # that of validation may not be finite
             save_in_place(model, folder.path / MODEL)
         setup.replicas.any(False)  # the chief's connection is needed until it has saved
-        return Outcome(history, None)
+        return Outcome(history, None, _findings(diagnosis))
     except NonFiniteError as error:
-        return Outcome(model.history.history, str(error))
+        return Outcome(model.history.history, str(error), _findings(diagnosis))
 
 
 def end(begun: Begun, outcome: Outcome) -> Result:
@@ -168,6 +179,26 @@ def _observers(begun: Begun) -> list[keras.callbacks.Callback]:
         names, freq = setup.dataset.class_names, config.pictures_every
         callbacks.append(Pictures(begun.page.writer, *setup.pictured, names, freq=freq))
     return callbacks
+
+
+def _diagnosis(begun: Begun) -> list[Diagnosis]:
+    """What says what is wrong; none if it is not wanted."""
+    setup, config = begun.setup, begun.setup.config
+    if config.diagnose == "off":
+        return []
+    found = Diagnosis(
+        setup.rules,
+        config.diagnose_seconds,
+        begun.page.writer,
+        begun.say,
+        flags=True,
+        thorough=config.diagnose == "full",
+    )
+    return [found]
+
+
+def _findings(diagnosis: list[Diagnosis]) -> list[Finding]:
+    return [finding for each in diagnosis for finding in each.findings]
 
 
 def _checkpoints(

@@ -13,6 +13,7 @@ import tensorflow as tf
 from mlp_lab import data
 from mlp_lab.data.pipeline import most_rows, one_hot
 from mlp_lab.data.rows import part
+from mlp_lab.diagnosis import Rule
 from mlp_lab.display import Displayed, Row
 from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
@@ -43,6 +44,7 @@ class Setup(Displayed):
       metrics: what is measured beside it.
       optimizer: with the learning rate's schedule for a run of all epochs.
       probes: what to read from a step.
+      rules: what to look for in a diagnosis.
       label_form: `"one_hot"` or `"integer"`, the form in which the loss takes labels.
     """
 
@@ -54,6 +56,7 @@ class Setup(Displayed):
     metrics: list[keras.metrics.Metric]
     optimizer: keras.optimizers.Optimizer
     probes: list[Probe]
+    rules: list[Rule]
     label_form: str
 
     @functools.cached_property
@@ -124,6 +127,7 @@ def prepare(config: Config, replicas: Replicas, say: Callable[[str], None]) -> S
         dataset,
         *made,
         probes=parts.probes(config),
+        rules=parts.rules(config),
         label_form=parts.label_form(config, made.loss),
     )
 
