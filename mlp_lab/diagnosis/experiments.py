@@ -17,7 +17,7 @@ from mlp_lab.diagnosis.trial import Change, Trials, glorot
 from mlp_lab.engine.keras_hooks import forward
 
 _SPLIT = 200  # rows from which on trials are judged on rows that they have not seen
-_FLOPS = 4e9  # of a trial
+_FLOPS = 1e10  # of a trial
 _STEPS = 400  # of a trial, at most
 _FEW = 20  # at least
 
