@@ -4,6 +4,7 @@ A `Rule` looks for one kind of fault in the `Evidence` of a training and returns
 `callbacks.Diagnosis` gathers the evidence in any `fit`; docs/diagnosis.md describes the kinds.
 """
 
+from mlp_lab.diagnosis import rules
 from mlp_lab.diagnosis.diagnosis import SECONDS, Diagnosis, standard
 from mlp_lab.diagnosis.evidence import Evidence
 from mlp_lab.diagnosis.finding import CAUSES, KINDS, SYMPTOMS, Finding, ranked
@@ -21,6 +22,7 @@ __all__ = [
     "Rule",
     "Subject",
     "ranked",
+    "rules",
     "standard",
     "subject_of",
 ]
