@@ -164,10 +164,20 @@ def sorted_rows(one: Program) -> Program:
     return dataclasses.replace(one, x=lambda x: x[rows], y=lambda y: y[rows])
 
 
+def unbalanced(one: Program) -> Program:
+    y = problem(one.problem)[1]
+    rows = np.flatnonzero((y == 0) | (np.arange(len(y)) % 8 == 0))
+    return dataclasses.replace(one, x=lambda x: x[rows], y=lambda y: y[rows])
+
+
 def with_nan(x):
     x = x.copy()
     x[::7, 1] = np.nan
     return x
+
+
+def noise(y):
+    return np.random.default_rng(1).normal(size=len(y))
 
 
 def shuffled(y):
@@ -254,7 +264,7 @@ def faulty() -> Iterator[Program]:
     sort = ("not shuffled",)
     yield sorted_rows(P("sorted three", three, sort, shuffle=False))
     yield sorted_rows(P("sorted digits", "digits", sort, shuffle=False))
-    yield sorted_rows(P("sorted split three", three, sort, split=0.25))
+    yield sorted_rows(P("sorted split three", three, sort, split=0.4))
     mis = ("labels misaligned",)
     yield P("shifted curve", curve, mis, y=lambda y: np.roll(y, 1))
     yield P("reversed three", three, mis, y=lambda y: y[::-1])
@@ -298,10 +308,9 @@ def healthy() -> Iterator[Program]:
         "plane",
         y=lambda y: y + 8 * np.random.default_rng(1).normal(size=len(y)),
     )
-    yield P("pure noise plane", "plane", y=lambda y: np.random.default_rng(1).normal(size=len(y)))
-    yield P("noisy labels", "two classes",
-            y=lambda y: np.where(np.random.default_rng(1).random(len(y)) < 0.25, 1 - y, y))  # fmt: skip
-    yield P("unbalanced", "two classes", x=lambda x: x, y=lambda y: y, rows=500)
+    yield P("pure noise plane", "plane", y=noise)
+    yield P("noisy labels", "two classes", y=lambda y: np.where(noise(y) < -0.7, 1 - y, y))
+    yield unbalanced(P("unbalanced", "two classes"))
     yield P("one-hot mse digits", "digits", y=one_hot(10), loss="mse")
     yield P("converged", "three classes", epochs=80, rate=0.01)
     yield P("long sgd curve", "curve", optimizer="sgd", rate=0.05, epochs=60)

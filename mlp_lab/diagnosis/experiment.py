@@ -1,6 +1,7 @@
 """Runs something on a model in training, and leaves no trace of it."""
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,7 +40,9 @@ def experiment(model: keras.Model, *others: Any) -> Iterator[None]:
     state = None if generator is None else tf.identity(generator.state)
     activations = [(layer, layer.activation) for layer in activated(model)]
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the training itself gives them
+            yield
     finally:
         for layer, activation in activations:
             vars(layer)["activation"] = activation

@@ -1,5 +1,6 @@
 """One forward pass: what the layers give before, or after, training."""
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Mapping
@@ -100,7 +101,8 @@ def forward_pass(model: keras.Model, x: Any, y: Any, training: bool) -> Forward:
         loss = penalty = float("nan")
         if y is not None and getattr(model, "loss", None) is not None:
             x, y = tensors
-            loss = float(np.mean(loss_of(model, x, y, outputs, None, training=training)))
+            with contextlib.suppress(Exception):  # labels that the loss cannot take
+                loss = float(np.mean(loss_of(model, x, y, outputs, None, training=training)))
         penalty = float(sum(np.sum(each) for each in model.losses))
         names = weight_names(model)
         weights = {names[id(w)]: w.value.numpy() for w in model.weights if id(w) in names}

@@ -95,10 +95,11 @@ class RateTooLow(_Rate):
             what = "the learning rate is too low for the number of steps"
             yield self._found(evidence, what, (sizes, told), rate, CERTAIN)
             return
-        found = evidence.experiments.longer(8) if evidence.subject.steps <= 400 else None
+        times = int(np.clip(3000 // max(evidence.subject.steps, 1), 0, 30))
+        found = evidence.experiments.longer(times) if times >= 4 else None
         if found is not None:
             told = evidence.experiments.told("the model as it is", found)
-            epochs = max(len(evidence.history.epochs), 1) * 8
+            epochs = max(len(evidence.history.epochs), 1) * times
             yield Finding(
                 self.group,
                 "there are too few steps for this learning rate",
