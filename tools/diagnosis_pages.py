@@ -12,10 +12,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "benchmarks"))
 
-import diagnosis as programs  # noqa: E402
+import diagnosis as programs
 
-from mlp_lab.callbacks import Diagnosis  # noqa: E402
-from mlp_lab.diagnosis import KINDS, standard  # noqa: E402
+from mlp_lab.callbacks import Diagnosis
+from mlp_lab.diagnosis import KINDS, standard
 
 _HEAD = Path(__file__).with_name("diagnosis_head.md").read_text(encoding="utf-8")
 

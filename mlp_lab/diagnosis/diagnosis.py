@@ -120,7 +120,8 @@ class Diagnosis:
                 found += list(rule.find(self.evidence))
             except Exception as error:  # a rule may be the user's, and so may what it looks at
                 self._not_judged(rule.group or type(rule).__name__, error)
-        return ranked(found)
+        first = {(f.kind, f.where): f for f in reversed(found)}  # one cause is one finding
+        return ranked(f for f in found if first[f.kind, f.where] is f)
 
     def _not_judged(self, what: str, error: BaseException) -> None:
         reason = str(error).strip().splitlines() or [""]

@@ -68,9 +68,11 @@ class Loss(Rule):
             return
         try:
             with experiment(model):
+                found = []
                 if task.units == 1 and outputs.ndim == 2:
-                    yield from self._pairs(loss, y[:_PAIRS], outputs[:_PAIRS])
-                if task.loss == "other" and task.targets(y).shape == outputs.shape:
+                    found = list(self._pairs(loss, y[:_PAIRS], outputs[:_PAIRS]))
+                    yield from found
+                if not found and task.loss == "other" and task.targets(y).shape == outputs.shape:
                     yield from self._sign(loss, y, outputs, task.targets(y))
         except Exception as error:  # of the user's loss
             evidence.unjudged.append(f"the loss by its values ({type(error).__name__})")
