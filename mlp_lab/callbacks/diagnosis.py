@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -9,6 +10,7 @@ import keras
 
 from mlp_lab.callbacks.checks import check_glass_box
 from mlp_lab.callbacks.copies import FreshCopies, Function
+from mlp_lab.callbacks.non_finite import NonFiniteError
 from mlp_lab.diagnosis import SECONDS, Finding, Rule, Subject, standard, subject_of
 from mlp_lab.diagnosis import Diagnosis as Course
 from mlp_lab.diagnosis.finding import CERTAIN, SHOWN
@@ -153,10 +155,18 @@ class Diagnosis(FreshCopies):
                 self._tell(self._course.begin(of_step(seen)), seen.number, certain_only=True)
 
     def stopped(self):
-        """Called when `fit` ends, after an error too: judges the whole."""
+        """Called when `fit` ends, after an error too: judges a training that diverged."""
+        error = sys.exc_info()[1]
         if self._ended:
             return
         self._ended = True
+        if isinstance(error, NonFiniteError):
+            self._course.evidence.history.trouble = error.step or steps_made(self.model)
+        elif error is not None:
+            return  # the training was broken off, and who did that does not want to wait
+        self._judge()
+
+    def _judge(self):
         with contextlib.suppress(Exception):  # batches of several forms
             self._course.gather(self._batches)
         self._batches = []
@@ -166,7 +176,9 @@ class Diagnosis(FreshCopies):
         self._write(step)
 
     def on_train_end(self, logs=None):
-        self.stopped()
+        if not self._ended:
+            self._ended = True
+            self._judge()
 
     def _tell(self, findings, step, certain_only=False):
         self.findings = findings

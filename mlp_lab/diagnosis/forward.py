@@ -58,12 +58,17 @@ class Forward:
 
     def last_activation(self) -> str:
         """Of the layer that gives the outputs: "softmax", "linear", ...; "" if it is not known."""
+        if not isinstance(self.outputs, np.ndarray):
+            return ""
         for name, values in reversed(list(self.activations.items())):
-            if np.shape(values) == np.shape(self.outputs) and np.array_equal(
-                values, self.outputs, equal_nan=True
+            # Also if it was only given another shape since.
+            if np.size(values) == self.outputs.size and np.array_equal(
+                np.ravel(values), np.ravel(self.outputs), equal_nan=True
             ):
                 return activation_name(self.layers[name])
-        return ""
+        sums = self.outputs.sum(axis=-1) if self.outputs.ndim > 1 else np.zeros(1)
+        probabilities = (self.outputs >= 0).all() and np.allclose(sums, 1, atol=1e-4)
+        return "softmax" if probabilities else ""  # by a function that is no layer
 
     def hidden(self) -> dict[str, str]:
         """The activations of the layers with weights before the last, by layer."""

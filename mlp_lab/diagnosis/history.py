@@ -40,11 +40,19 @@ class Look:
 
 @dataclasses.dataclass(eq=False)
 class History:
-    """Looks into steps, and the logs of epochs."""
+    """Looks into steps, and the logs of epochs.
+
+    Attributes:
+      looks: in the order of the steps.
+      epochs: the logs of each.
+      steps: how many were made.
+      trouble: a step that was not finite, known from elsewhere.
+    """
 
     looks: list[Look] = dataclasses.field(default_factory=list)
     epochs: list[dict[str, float]] = dataclasses.field(default_factory=list)
     steps: int = 0
+    trouble: int | None = None
 
     def log(self, name: str) -> np.ndarray:
         """A log after every epoch; empty if it is not there."""
@@ -54,7 +62,11 @@ class History:
     @property
     def broken(self) -> int | None:
         """The first step that was seen to be not finite."""
-        return next((look.step for look in self.looks if not look.finite), None)
+        seen = [look.step for look in self.looks if not look.finite]
+        seen += [] if self.trouble is None else [self.trouble]
+        if not seen and not np.isfinite(self.log("loss")).all():
+            seen.append(self.steps)
+        return min(seen, default=None)
 
 
 def look_of(step: Step) -> Look:
