@@ -319,7 +319,7 @@ def healthy() -> Iterator[Program]:
 
 def judged(one: Program) -> dict[str, Any]:
     """Runs a program; what was found."""
-    callback = Diagnosis(say=lambda text: None)
+    callback = Diagnosis(seconds=60, say=lambda text: None)
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,11 +1,14 @@
 """Writes docs/diagnosis.md: a section for each kind of fault, with an example that was run.
 
-    python tools/diagnosis_pages.py > docs/diagnosis.md
+    python tools/diagnosis_pages.py CACHE.json > docs/diagnosis.md
+
+What the examples said is kept in the cache, so that a run that was stopped goes on.
 
 The examples are programs of benchmarks/diagnosis.py. Each is trained with the rule of its kind
 alone, and what it says is quoted.
 """
 
+import json
 import sys
 import warnings
 from pathlib import Path
@@ -144,7 +147,7 @@ _KINDS = {
         "The loss jumps from epoch to epoch.",
         "From the logs of epochs.",
         "Lower the rate.",
-        "sgd 30 three",
+        "adam 0.3 digits",
     ),
     "overfitting": (
         "Validation gets worse while training gets better.",
@@ -156,7 +159,7 @@ _KINDS = {
         "The model does no better than ignorance, a linear model does, and no cause was found.",
         "By comparing both.",
         "Train on one batch until it is learned.",
-        "adam 1e-06 three classes",
+        "adam 1e-07 digits",
     ),
 }
 
@@ -164,7 +167,9 @@ _KINDS = {
 def said(kind: str, name: str) -> str:
     """What the rule of this kind says of a program; empty if it says nothing."""
     one = next(p for p in programs.faulty() if p.name == name)
-    callback = Diagnosis([r for r in standard() if r.group == kind], say=lambda text: None)
+    callback = Diagnosis(
+        [r for r in standard() if r.group == kind], seconds=60, say=lambda text: None
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         programs.fit(one, callback)
@@ -172,18 +177,20 @@ def said(kind: str, name: str) -> str:
 
 
 def main() -> None:
+    cache = Path(sys.argv[1])
+    known = json.loads(cache.read_text()) if cache.exists() else {}
+    for kind in KINDS:
+        if kind not in known:
+            known[kind] = said(kind, _KINDS[kind][3])
+            cache.write_text(json.dumps(known))
     parts = [_HEAD.rstrip()]
     for kind in KINDS:
         what, how, change, name = _KINDS[kind]
-        parts.append(
-            f"## {kind.capitalize()}\n\n{what}\n\nHow it is found: {how}\n\nWhat to do: {change}"
-        )
-        text = said(kind, name)
-        print(kind, name, "said" if text else "NOTHING SAID", file=sys.stderr, flush=True)
-        if text:
-            parts.append(
-                f"Example, `{name}` of benchmarks/diagnosis.py:\n\n> " + text.replace("\n", "\n> ")
-            )
+        parts.append(f"## {kind.capitalize()}\n\n{what}")
+        parts.append(f"How it is found: {how}\n\nWhat to do: {change}")
+        if known[kind]:
+            quoted = known[kind].replace("\n", "\n> ").replace("> \n", ">\n")
+            parts.append(f"`{name}` of benchmarks/diagnosis.py:\n\n> {quoted}")
     print("\n\n".join(parts))
 
 

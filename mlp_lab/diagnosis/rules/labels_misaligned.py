@@ -17,7 +17,7 @@ class LabelsMisaligned(Rule):
 
     def find(self, evidence):
         subject, tried = evidence.subject, evidence.experiments
-        if not evidence.failing or subject.labels is None or len(subject.y) < _ROWS:
+        if not evidence.ended or subject.labels is None or len(subject.y) < _ROWS:
             return
         if not isinstance(subject.x, np.ndarray):
             return
@@ -43,7 +43,7 @@ class LabelsMisaligned(Rule):
                 )
                 return
         chance = evidence.task.classes(subject.y) is not None and tried.final < 0.05
-        if chance and own < 0.03 and len(subject.y) >= 400 and self._wide(evidence):
+        if evidence.failing and chance and own < 0.03 and len(subject.y) >= 400 and self._wide(evidence):
             yield self._found(
                 "labels do not depend on the inputs in any way that was tried",
                 f"linear model and nearest neighbors {own:.2f}, the model {tried.final:.2f}, where "
