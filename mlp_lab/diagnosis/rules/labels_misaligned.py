@@ -42,8 +42,8 @@ class LabelsMisaligned(Rule):
                     CERTAIN,
                 )
                 return
-        chance = evidence.task.classes(subject.y) is not None and tried.final < 0.05
-        if evidence.failing and chance and own < 0.03 and len(subject.y) >= 400 and self._wide(evidence):
+        chance = evidence.task.classes(subject.y) is not None and max(tried.final, own) < 0.03
+        if evidence.failing and chance and len(subject.y) >= 400 and self._wide(evidence):
             yield self._found(
                 "labels do not depend on the inputs in any way that was tried",
                 f"linear model and nearest neighbors {own:.2f}, the model {tried.final:.2f}, where "
