@@ -20,6 +20,7 @@ _SPLIT = 200  # rows from which on trials are judged on rows that they have not 
 _FLOPS = 1e10  # of a trial
 _STEPS = 400  # of a trial, at most
 _FEW = 20  # at least
+_SHARE = 0.6  # of the skill of nearest neighbors, which a model that does well reaches
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,12 +117,12 @@ class Experiments:
         final, linear = self.final, self.linear
         if not final >= 0.1:
             return False
-        small = np.isnan(linear) or len(self._train) < _SPLIT
-        return (
-            final >= (0.9 if small and self._task.form != "numbers" else 0.97)
-            or (not small and final >= linear - 0.05)
-            or (small and final >= 0.6 and not final < linear - 0.3)
-        )
+        if np.isnan(linear) or len(self._train) < _SPLIT:
+            enough = 0.9 if self._task.form != "numbers" else 0.97
+            return final >= enough or (final >= 0.6 and not final < linear - 0.3)
+        if final >= 0.97:
+            return True
+        return final >= linear - 0.05 and not final < _SHARE * self.nearest()
 
     # Trials.
 
