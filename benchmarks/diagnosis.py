@@ -10,6 +10,7 @@ belongs to depends on a hash of its name alone. A right kind is the kind of the 
 """
 
 import argparse
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -321,7 +322,7 @@ def judged(one: Program) -> dict[str, Any]:
     """Runs a program; what was found."""
     callback = Diagnosis(seconds=60, say=lambda text: None)
     start = time.perf_counter()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), contextlib.suppress(ValueError):  # some do not even train
         warnings.simplefilter("ignore")
         fit(one, callback)
     told = [f for f in callback.findings if f.certainty != "note"]

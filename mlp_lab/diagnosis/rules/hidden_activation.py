@@ -3,6 +3,8 @@
 from mlp_lab.diagnosis.finding import CERTAIN, NOTE, PROBABLE, Finding
 from mlp_lab.diagnosis.rule import Rule
 
+_WELL = 0.95  # hardly a network is better with softmax inside
+
 
 class HiddenActivation(Rule):
     """Softmax in a hidden layer, or hidden layers without any activation."""
@@ -18,7 +20,7 @@ class HiddenActivation(Rule):
         tried = evidence.experiments
         if soft:
             found = tried.activated("relu") if evidence.failing and tried is not None else None
-            well = evidence.ended and tried is not None and tried.well
+            well = evidence.ended and tried is not None and tried.final >= _WELL
             sure = CERTAIN if found is not None else NOTE if well else PROBABLE
             told = (tried.told("ReLU in the hidden layers", found),) if found is not None else ()
             yield self._found(
