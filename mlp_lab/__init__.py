@@ -13,6 +13,7 @@ _SUBMODULES = (
     "callbacks",
     "checkpoints",
     "data",
+    "diagnosis",
     "initializers",
     "layers",
     "learning_rates",

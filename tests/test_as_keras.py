@@ -23,7 +23,15 @@ from as_keras import (  # noqa: E402, F401
     structures,
 )
 from as_keras.row import ROWS, param  # noqa: E402
-from as_keras.running import check_warnings, close, looked_at, observed, plain, resumed  # noqa: E402
+from as_keras.running import (  # noqa: E402
+    check_warnings,
+    close,
+    diagnosed,
+    looked_at,
+    observed,
+    plain,
+    resumed,
+)
 
 NAMES = list(ROWS)
 
@@ -74,6 +82,14 @@ def test_observed(name, tmp_path):
     seen = looked_at(tmp_path)  # each step once, from the first one of `fit` on
     made = 0 if ROWS[name].unseen else plain(name, False).steps
     assert seen == (list(range(seen[0], seen[0] + made)) if made else [])
+
+
+@pytest.mark.parametrize("name", rows(nth=40))
+def test_diagnosed(name):
+    found, callbacks = diagnosed(ROWS[name])
+    close(found, plain(name, True, every_batch(name)), 0, "none")
+    failed = [text for each in callbacks for text in each.unjudged if "Error" in text]
+    assert not failed
 
 
 @pytest.mark.parametrize("name", rows("no_resume", nth=14))

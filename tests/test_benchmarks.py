@@ -186,3 +186,11 @@ def test_scaling_finds_what_it_is_given():
     ring, sizes = scaling_benchmark.ring, scaling_benchmark.SIZES
     sums = {size: ring(4, size, 2e-4, 3e9) for size in sizes}
     assert scaling_benchmark.fitted(4, sums) == pytest.approx((2e-4, 3e9))
+
+
+def test_diagnosis(tmp_path):
+    done = train(
+        "--part=all", "--only=softmax1 two", home=tmp_path, entry=("benchmarks/diagnosis.py",)
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| output activation | 1 | 1 | 1 |" in done.stdout

@@ -23,6 +23,7 @@ ROOMS = [
     ["models"],
     ["pictures"],
     ["probes", "schedules", "search"],
+    ["diagnosis"],
     ["callbacks"],
     ["runs"],
     ["training", "testing"],

@@ -2,6 +2,7 @@
 
 from mlp_lab.callbacks.best_epoch import Best, BestEpoch
 from mlp_lab.callbacks.checkpoints import Checkpoints, Stopped
+from mlp_lab.callbacks.diagnosis import Diagnosis
 from mlp_lab.callbacks.non_finite import NonFinite, NonFiniteError
 from mlp_lab.callbacks.pictures import Pictures
 from mlp_lab.callbacks.tensorboard import TensorBoard
@@ -10,6 +11,7 @@ __all__ = [
     "Best",
     "BestEpoch",
     "Checkpoints",
+    "Diagnosis",
     "NonFinite",
     "NonFiniteError",
     "Pictures",

@@ -14,6 +14,7 @@ from mlp_lab.engine.call_size import steps_per_call
 from mlp_lab.engine.compilation import Compilation
 from mlp_lab.engine.feeding import Feeding
 from mlp_lab.engine.first_batch import FirstBatch
+from mlp_lab.engine.given import Given, Givens
 from mlp_lab.engine.inputs import (
     arrays_of_rows,
     is_wide,
@@ -28,7 +29,7 @@ from mlp_lab.engine.position import Order, Position
 from mlp_lab.engine.tensors import spec_of
 
 
-class Fused(FirstBatch, Compilation, Feeding, Position):
+class Fused(FirstBatch, Compilation, Feeding, Position, Givens):
     """Keras' `fit`, `evaluate` and `predict`, with many steps run by one compiled call.
 
     Arrays, and `mlp_lab.data.Rows` of files, are shuffled in an order that depends only on
@@ -92,12 +93,13 @@ class Fused(FirstBatch, Compilation, Feeding, Position):
         if not simple or not self.compiled or self._replaces("make_train_function"):
             arrays = None
         self._tell_callbacks(callbacks, arrays, batch_size, (x, y, sample_weight))
+        given = Given((x, y, sample_weight), validation_data, validation_split, batch_size, shuffle)
         if arrays is not None:
-            return self._fit_arrays(arrays, batch_size, validation_split, shuffle, options)
+            return self._fit_arrays(arrays, given, options)
         refuse_rows(x, y, sample_weight, validation_data)
         refuse_wide(self, x, unpacked(validation_data)[0])
         feeding = self._feeding(NO_PIECES, self.steps_per_execution, self.jit_compile)
-        with self._fitting(options), feeding:
+        with self._fitting(options, given), feeding:
             return super().fit(
                 x=x,
                 y=y,
@@ -110,12 +112,12 @@ class Fused(FirstBatch, Compilation, Feeding, Position):
                 **options,
             )
 
-    def _fit_arrays(self, arrays, batch_size, validation_split, shuffle, options):
+    def _fit_arrays(self, arrays, given, options):
         """`fit` on pieces of arrays, several steps in a call."""
-        if validation_split and options["validation_data"] is None:
-            arrays, options["validation_data"] = _split(arrays, validation_split)
+        if given.validation_split and options["validation_data"] is None:
+            arrays, options["validation_data"] = _split(arrays, given.validation_split)
         rows = len(tf.nest.flatten(arrays)[0])
-        batch = min(batch_size or 32, rows)
+        batch, shuffle = min(given.batch_size or 32, rows), given.shuffle
         self._build_on(arrays, batch, "train_step")
         callbacks, phases = options["callbacks"], ("train", "test")
         per_call = self._steps_per_call(arrays, batch, callbacks, *phases, shuffle=shuffle)
@@ -130,16 +132,17 @@ class Fused(FirstBatch, Compilation, Feeding, Position):
             tested = options["validation_data"] is not None
             jit = self._worth_xla(steps * options["epochs"], arrays, batch, tested)
         feeding = self._feeding(PieceBatch(batch, validation_batch, None), per_call, jit)
-        with self._fitting(options, order), feeding:
+        with self._fitting(options, given, order), feeding:
             return super().fit(x=data, steps_per_epoch=steps, shuffle=False, **options)
 
     @contextlib.contextmanager
-    def _fitting(self, options, order=None):
+    def _fitting(self, options, given, order=None):
         """While it is open a `fit` runs, with the callback that counts its epochs."""
         # Past Keras' __setattr__, which would track it.
         self.__dict__["_interrupts"] = interrupts = Interrupts()
         with (
             interrupts,
+            self._keeping(given),
             self._dismissing_observers(),
             self._positioned(options["initial_epoch"], order) as counting,
             with_callback(options, counting),

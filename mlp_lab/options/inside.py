@@ -3,7 +3,7 @@
 import dataclasses
 from typing import ClassVar
 
-from mlp_lab.options.checks import every, parts, pattern, whole
+from mlp_lab.options.checks import choice, every, number, parts, pattern, whole
 from mlp_lab.options.option import Options, option
 from mlp_lab.options.registry import REGISTERED
 
@@ -42,4 +42,26 @@ class InsideOptions(Options):
         "the next; 0: none (default: 1, or a tenth of the epochs of runs with more than 50)",
         whole(0),
         "N",
+    )
+    diagnose: str = option(
+        "on",
+        "say what is wrong with the training: on, with experiments at the end if it does badly; "
+        "full, with experiments in any case; off",
+        choice(("on", "off", "full")),
+        of_result=False,
+    )
+    diagnose_seconds: float = option(
+        10.0,
+        "time for the experiments of --diagnose, in seconds; 0: none",
+        number("a number of at least 0", lambda x: x >= 0),
+        "SECONDS",
+        of_result=False,
+    )
+    rules: tuple[str, ...] = option(
+        tuple(REGISTERED["rules"]),
+        "what --diagnose looks for, separated by commas: any of these, or module:Class, a "
+        "subclass of mlp_lab.diagnosis.Rule",
+        parts,
+        "NAME,...",
+        of_result=False,
     )

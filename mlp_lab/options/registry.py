@@ -83,6 +83,33 @@ REGISTERED: Mapping[str, Mapping[str, str]] = {
         name.lower(): f"mlp_lab.probes:{name}"
         for name in ("Batch", "Weights", "Gradients", "Activations", "Updates", "Units")
     },
+    "rules": {
+        name: f"mlp_lab.diagnosis.rules:{cls}"
+        for name, cls in {
+            "inputs_degenerate": "InputsDegenerate",
+            "labels_degenerate": "LabelsDegenerate",
+            "not_shuffled": "NotShuffled",
+            "output_activation": "OutputActivation",
+            "output_and_loss": "OutputAndLoss",
+            "loss": "Loss",
+            "labels_misaligned": "LabelsMisaligned",
+            "inputs_not_scaled": "InputsNotScaled",
+            "target_range": "TargetRange",
+            "initialization": "Initialization",
+            "over_regularized": "OverRegularized",
+            "hidden_activation": "HiddenActivation",
+            "rate_too_high": "RateTooHigh",
+            "rate_too_low": "RateTooLow",
+            "non_finite": "NonFinite",
+            "exploding": "Exploding",
+            "vanishing": "Vanishing",
+            "dead": "Dead",
+            "saturated": "Saturated",
+            "oscillation": "Oscillation",
+            "overfitting": "Overfitting",
+            "not_learning": "NotLearning",
+        }.items()
+    },
     "optimizer": {
         "gradient_descent": "mlp_lab.optimizers:GradientDescent",
         **{name: f"keras.optimizers:{cls}" for name, cls in _KERAS_OPTIMIZERS.items()},
@@ -144,7 +171,7 @@ def _arguments(option: str, text: str, source: str) -> dict[str, Any]:
 
 
 def _noun(option: str) -> str:
-    return {"metrics": "metric", "probes": "probe"}.get(option, option)
+    return {"metrics": "metric", "probes": "probe", "rules": "rule"}.get(option, option)
 
 
 def _allowed(option: str) -> str:

@@ -16,6 +16,7 @@ from mlp_lab.testing.loss import check_loss
 from mlp_lab.testing.metric import check_metric
 from mlp_lab.testing.model import check_model
 from mlp_lab.testing.probe import check_probe
+from mlp_lab.testing.rule import check_rule
 
 __all__ = [
     "CheckError",
@@ -24,4 +25,5 @@ __all__ = [
     "check_metric",
     "check_model",
     "check_probe",
+    "check_rule",
 ]

@@ -10,6 +10,7 @@ import keras
 
 from mlp_lab import activations, initializers, losses
 from mlp_lab.data import Dataset
+from mlp_lab.diagnosis import Rule
 from mlp_lab.display import megabytes
 from mlp_lab.errors import InputError
 from mlp_lab.learning_rates import LogCosine, Warmup
@@ -197,6 +198,12 @@ def probes(config: Config) -> list[Probe]:
     return [
         registry.create(registry.parse("probes", text), Probe, kind, {}) for text in config.probes
     ]
+
+
+def rules(config: Config) -> list[Rule]:
+    """Makes the rules; `InputError` if one cannot be made or is not a rule."""
+    kind = "a subclass of mlp_lab.diagnosis.Rule"
+    return [registry.create(registry.parse("rules", t), Rule, kind, {}) for t in config.rules]
 
 
 def optimizer(config: Config, steps: int) -> keras.optimizers.Optimizer:

@@ -7,13 +7,14 @@ import math
 import os
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 import mlp_lab
 from mlp_lab.callbacks import BestEpoch
+from mlp_lab.diagnosis import Finding
 from mlp_lab.training.setup import Setup
 
 RUNNING, FINISHED, DIVERGED = "running", "finished", "diverged"
@@ -64,6 +65,7 @@ def ended(
     trouble: str | None,
     watch: BestEpoch | None = None,
     tested: Mapping[str, Mapping[str, float]] | None = None,
+    findings: Sequence[Finding] = (),
 ) -> Record:
     """The record of a run that has come to its end.
 
@@ -74,6 +76,7 @@ def ended(
       watch: what looked for the best epoch; if the model is that epoch's, so are the metrics.
       tested: figures by name, under `test` of the test part, if it was left for the end, and
         under `baseline` of what knowing nothing gives there.
+      findings: of its diagnosis.
     """
     logs = history
     if watch is not None and watch.best is not None and watch.restored:
@@ -85,6 +88,7 @@ def ended(
         "epochs": len(history.get("loss", [])),
         "metrics": last(logs),
         **{part: _finite(figures) for part, figures in (tested or {}).items()},
+        "findings": [finding.as_record() for finding in findings],
         "history": {name: [finite(v) for v in vs] for name, vs in history.items()},
     }
     if watch is not None:

@@ -18,6 +18,7 @@ from mlp_lab.callbacks import (
     Stopped,
     TensorBoard,
 )
+from mlp_lab.diagnosis import Finding
 from mlp_lab.engine.progress import steps_made
 from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
@@ -32,6 +33,7 @@ from mlp_lab.training.page import RunPage
 from mlp_lab.training.rate import AUTO, began_with, found_rate
 from mlp_lab.training.replication import lost_worker, make_strategy
 from mlp_lab.training.result import Result
+from mlp_lab.training.run_diagnosis import diagnosis_of
 from mlp_lab.training.setup import Setup, check, prepare
 from mlp_lab.training.signals import Signals
 from mlp_lab.training.test_part import tested_at_end
@@ -135,6 +137,7 @@ class Outcome(NamedTuple):
       watch: what looked for the best epoch, or None.
       saved: whether the model is saved.
       tested: figures of the test part and of its baseline: see `record.ended`.
+      findings: of its diagnosis.
     """
 
     history: dict[str, list[float]]
@@ -142,6 +145,7 @@ class Outcome(NamedTuple):
     watch: BestEpoch | None
     saved: bool
     tested: dict[str, dict[str, float]]
+    findings: list[Finding]
 
 
 def begin(
@@ -186,9 +190,10 @@ def fit(begun: Begun) -> Outcome:
     Raises:
       BaseException: what ended the training before.
     """
-    setup, folder, chief = begun.setup, begun.folder, begun.setup.replicas.chief
+    setup, folder = begun.setup, begun.folder
     model, config, watch = setup.model, setup.config, best.watch(setup.config)
-    trouble = None
+    chief = setup.replicas.chief
+    trouble, diagnosis = None, diagnosis_of(setup, begun.page.writer, begun.say)
     try:
         if not folder.resumed:
             begun.page.begin(begun.entry, (metric.name for metric in setup.metrics))
@@ -201,7 +206,7 @@ def fit(begun: Begun) -> Outcome:
             shuffle=config.shuffle,
             callbacks=[
                 *_observers(begun),
-                *filter(None, [watch]),
+                *filter(None, [watch, diagnosis]),
                 *begun.around.callbacks,
                 begun.checkpoints,
             ],
@@ -219,13 +224,16 @@ def fit(begun: Begun) -> Outcome:
     tested = tested_at_end(setup) if saved else {}
     if trouble is None or saved:
         setup.replicas.any(False)  # the chief's connection is needed until it has saved
-    return Outcome(history, trouble, watch, saved, tested)
+    return Outcome(history, trouble, watch, saved, tested, diagnosis.findings if diagnosis else [])
 
 
 def end(begun: Begun, outcome: Outcome) -> Result:
     """Writes the final record, says how it went, and returns the result."""
-    history, trouble, watch, saved, tested = outcome
-    folder, entry = begun.folder, record.ended(begun.entry, history, trouble, watch, tested)
+    history, trouble, watch, saved, tested, findings = outcome
+    folder, entry = (
+        begun.folder,
+        record.ended(begun.entry, history, trouble, watch, tested, findings),
+    )
     folder.write_record(entry)
     model = None if isinstance(folder, NoFolder) else folder.path / MODEL
     for line in console.ended(entry, saved, model):

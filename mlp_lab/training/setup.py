@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from mlp_lab import data
 from mlp_lab.data.pipeline import most_rows, one_hot
+from mlp_lab.diagnosis import Rule
 from mlp_lab.display import Displayed, Row
 from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
@@ -48,7 +49,7 @@ class Setup(Displayed):
       probes: what to read from a step.
       label_form: `"one_hot"` or `"integer"`, the form in which the loss takes classes; of other
         tasks `"outputs"`.
-      label_form: `"one_hot"` or `"integer"`, the form in which the loss takes labels.
+      rules: what to look for in a diagnosis.
       loaded: the data as they were loaded, before samples were held out.
     """
 
@@ -60,6 +61,7 @@ class Setup(Displayed):
     metrics: list[keras.metrics.Metric]
     optimizer: keras.optimizers.Optimizer
     probes: list[Probe]
+    rules: list[Rule]
     label_form: str
     loaded: data.Dataset
 
@@ -169,6 +171,7 @@ def prepare(
         dataset,
         *made,
         probes=parts.probes(config),
+        rules=parts.rules(config),
         label_form=of_data.label_form(config, dataset.task, made.loss),
         loaded=loaded,
     )

@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from as_keras.row import ROWS, On, Row
-from mlp_lab.callbacks import Checkpoints, NonFinite, TensorBoard
+from mlp_lab.callbacks import Checkpoints, Diagnosis, NonFinite, TensorBoard
 
 _EPOCH_HOOKS = [
     "on_train_begin", "on_train_end", "on_epoch_begin", "on_epoch_end",
@@ -152,6 +152,17 @@ def observed(one: Row, folder: Path) -> Result:
         return [TensorBoard(folder, histogram_every=1), NonFinite(), kept]
 
     return run(one, more=more)
+
+
+def diagnosed(one: Row) -> tuple[Result, list[Diagnosis]]:
+    """A run with a diagnosis that makes experiments in any case."""
+    made: list[Diagnosis] = []
+
+    def more(number):
+        made.append(Diagnosis(say=lambda text: None, seconds=3, thorough=True))
+        return made[-1:]
+
+    return run(one, more=more), made
 
 
 def looked_at(folder: Path) -> list[int]:
