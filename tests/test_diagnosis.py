@@ -259,7 +259,7 @@ def test_rules_pass_their_check(name):
 def test_a_run_says_what_is_wrong(tmp_path):
     flags = ["--dataset=mnist", "--hidden_units=8", "--epochs=1", "--learning_rate=30"]
     flags += ["--pictures_every=0", f"--log_dir={tmp_path}", "--histogram_every=0"]
-    done = train(*flags, "--name=bad", home=tmp_path)
+    done = train(*flags, "--name=bad", "--diagnose=on", home=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "certain: rate too high" in done.stdout
     record = json.loads((tmp_path / "bad" / "run.json").read_text())

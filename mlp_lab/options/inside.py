@@ -44,7 +44,7 @@ class InsideOptions(Options):
         "N",
     )
     diagnose: str = option(
-        "on",
+        "off",
         "say what is wrong with the training: on, with experiments at the end if it does badly; "
         "full, with experiments in any case; off",
         choice(("on", "off", "full")),
