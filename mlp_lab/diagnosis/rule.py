@@ -36,7 +36,8 @@ class Rule:
     Attributes:
       group: the kind of its findings, by which rules are ordered; see `finding.KINDS`.
       needs: what of the evidence it reads: any of "labels" (one array of them), "outputs" (one
-        tensor), "looks", "epochs". Without these it is not asked, and the diagnosis says so.
+        tensor), "start" (a forward pass), "looks", "epochs", "experiments". Without these it is
+        not asked.
       always: whether it is asked although a cause has already been found.
       alone: whether it is asked only if nothing has been found.
     """

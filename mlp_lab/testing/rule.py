@@ -31,7 +31,7 @@ def check_rule(
     - `group` is a string, `needs` a tuple of what there is.
     - "silence": it finds nothing in healthy trainings: of classes, of numbers, and of a model
       that reproduces its inputs.
-    - `find` returns findings, which name kind, place, evidence and change; they can be stored.
+    - `find` returns findings, which name kind, place, evidence and change.
     - It does not change the evidence, and finds the same when it is called again.
     - "cost": `find` takes less than half a second, experiments left out.
 
@@ -55,12 +55,7 @@ def check_rule(
     """
     with precision("float32"):
         subject = Subject(rule, Rule, skip, PARTS)
-        known = {"labels", "outputs", "start", "looks", "epochs", "experiments"}
-        if not isinstance(subject.first.group, str) or not subject.first.group:
-            subject.fail("group is no string", "make it the kind of fault, such as 'dead units'")
-        unknown = sorted(set(subject.first.needs) - known)
-        if unknown:
-            subject.fail(f"needs has {unknown}", f"choose from {', '.join(sorted(known))}")
+        _check_attributes(subject)
         for name, train in _healthy(seed).items():
             callback = Diagnosis([subject.first], say=_silent)
             train(callback)
@@ -80,6 +75,15 @@ def check_rule(
         if not _asked(subject, callback, "the faulty one"):
             subject.fail("it does not find the fault", "compare the evidence with what it asks")
     return subject.notes
+
+
+def _check_attributes(subject: Subject) -> None:
+    known = {"labels", "outputs", "start", "looks", "epochs", "experiments"}
+    if not isinstance(subject.first.group, str) or not subject.first.group:
+        subject.fail("group is no string", "make it the kind of fault, such as 'dead units'")
+    unknown = sorted(set(subject.first.needs) - known)
+    if unknown:
+        subject.fail(f"needs has {unknown}", f"choose from {', '.join(sorted(known))}")
 
 
 def _asked(subject: Subject, callback: Diagnosis, name: str) -> list[Finding]:
