@@ -119,8 +119,8 @@ def test_flag_errors_and_help_do_not_load_tensorflow(tmp_path):
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("trian", "no such command 'trian' (did you mean 'train'?); the commands are convert, "),
-        ("epochs=3", "no such command 'epochs=3'; the commands are convert, "),
+        ("trian", "no such command 'trian' (did you mean 'train'?); the commands are compare, "),
+        ("epochs=3", "no such command 'epochs=3'; the commands are compare, "),
     ],
 )
 def test_first_word_that_is_no_command(word, said, tmp_path):

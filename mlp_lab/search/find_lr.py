@@ -41,9 +41,8 @@ def find_lr(
     First the rate rises in even steps of its logarithm from `lowest` to `highest`, several times
     on different batches. Of the losses, smoothed with a correction for the start and averaged,
     the steepest fall over the logarithm of the rate is where the search begins. Short trainings
-    at 1/3, 1 and 3 times that rate, all from the same state and on the same batches, show whether
-    a higher or a lower one is better; the search moves on until the best rate is between
-    two worse ones, and looks between them. The lowest rate is chosen whose loss is within a tenth
+    at 1/3, 1 and 3 times that rate, from the same state and on the same batches, show where a
+    better one is, until the best lies between two worse ones. The lowest rate is chosen whose loss is within a tenth
     of the best: what is best for a few steps is often too high for many.
 
     It refuses if the loss never fell by more than its noise, compared with the same batches at a
@@ -52,10 +51,8 @@ def find_lr(
 
     Nothing is changed by it: weights, optimizer, metrics, counters, random generators and the
     order of samples are as before, and a `fit` after it equals one without it, bit for bit. The
-    weights of a model that is not built are made, as `fit` would make them, and so are the
-    optimizer's variables (TensorFlow then traces the step once less: Python code in `call` that
-    counts its own calls sees that). An optimizer's
-    schedule is not used: the value is the rate that a schedule should start from.
+    weights of a model that is not built and the optimizer's variables are made, as `fit` would
+    (TensorFlow then traces the step once less). An optimizer's schedule is not used.
 
     Args:
       model: a compiled `mlp_lab.Model` or `GlassBox` with one optimizer, at any point of its
@@ -72,8 +69,8 @@ def find_lr(
       A `FoundRate`: its `value` is the rate, or raises a `NoLearningRate` with the reason.
 
     Raises:
-      ValueError: the model is not compiled, is on several devices or has several optimizers; the
-        data are not arrays; or an argument is out of range.
+      ValueError: the model is not compiled, on several devices or has several optimizers; the data
+        are not arrays; or an argument is out of range.
 
     Example:
 
