@@ -42,8 +42,8 @@ def find_lr(
     on different batches. Of the losses, smoothed with a correction for the start and averaged,
     the steepest fall over the logarithm of the rate is where the search begins. Short trainings
     at 1/3, 1 and 3 times that rate, from the same state and on the same batches, show where a
-    better one is, until the best lies between two worse ones. The lowest rate is chosen whose loss is within a tenth
-    of the best: what is best for a few steps is often too high for many.
+    better one is, until the best lies between two worse ones. The lowest rate is chosen whose loss
+    is within a tenth of the best: what is best for a few steps is often too high for many.
 
     It refuses if the loss never fell by more than its noise, compared with the same batches at a
     rate of 0; and if it fell no further than it does when every x has the y of another
