@@ -175,7 +175,12 @@ def metrics(config: Config, dataset: Dataset) -> list[keras.metrics.Metric]:
     """Makes the metrics; `InputError` if one cannot be made, is not a metric, or shares a name."""
     task = dataset.task
     classes = task.num_classes if task.num_classes is not None else task.num_outputs
-    offered = {"from_logits": config.from_logits, "num_classes": classes, "task": task.kind}
+    offered = {
+        "from_logits": config.from_logits,
+        "num_classes": classes,
+        "num_outputs": task.num_outputs,
+        "task": task.kind,
+    }
     made: list[keras.metrics.Metric] = []
     for text in config.metrics or ():
         part = registry.parse("metrics", text)
