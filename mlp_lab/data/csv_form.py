@@ -49,7 +49,7 @@ def recognize(path: Path, line: bytes, columns: int) -> tuple[Form, bytes]:
     cells = [_clean(cell) for cell in line.decode("utf-8", "replace").split(",")]
     cells[0] = cells[0].lstrip("# ")  # NumPy's `savetxt` writes a comment
     at = [place for place in (0, -1) if cells[place].lower() in _LABEL_NAMES]
-    words = sum(not _is_number(cell) for cell in cells)
+    words = sum(not is_number(cell) for cell in cells)
     counts = [[str(number + start) for number in range(len(cells))] for start in (0, 1)]
     if not at and words <= len(cells) // 2 and cells not in counts:
         return Form(False, 0, "no line of names; the labels are in column 1"), line
@@ -86,7 +86,8 @@ def _clean(cell: str) -> str:
     return cell.strip().strip("\"'").strip()
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a cell is a number, as Python reads it."""
     try:
         float(text)
     except ValueError:

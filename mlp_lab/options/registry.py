@@ -178,8 +178,8 @@ def _allowed(option: str) -> str:
     return f"choose one of {', '.join(REGISTERED[option])}, or name your own as module:Class"
 
 
-def split(text: str) -> list[str]:
-    """Splits a comma-separated list of parts, but not inside brackets and quotes.
+def split(text: str, separator: str = ",") -> list[str]:
+    """Splits a list of parts at a character, but not inside brackets and quotes.
 
     >>> split("accuracy, examples.topk:TopK(k=3, name='top,3')")
     ['accuracy', "examples.topk:TopK(k=3, name='top,3')"]
@@ -194,7 +194,7 @@ def split(text: str) -> list[str]:
             depth += 1
         elif character in ")]}":
             depth -= 1
-        elif character == "," and depth == 0:
+        elif character == separator and depth == 0:
             parts.append(text[start:i])
             start = i + 1
     parts.append(text[start:])

@@ -1,7 +1,9 @@
 """The names of what a run's folder holds."""
 
+from pathlib import Path
+
 FLAGS, RECORD, MODEL = "flags.txt", "run.json", "model.keras"
-SCHEMA, TARGET = "schema.json", "target.json"
+SCHEMA, TASK = "schema.json", "task.json"
 CHECKPOINTS = "checkpoints"
 
 SUB_RUNS = ("", "train", "validation")
@@ -9,3 +11,8 @@ SUB_RUNS = ("", "train", "validation")
 
 UNFINISHED = ("unfinished", "running", "interrupted", "failed")
 """What `status` is of a run that has not come to its end."""
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is that of a run: it has flags or a record."""
+    return (folder / FLAGS).is_file() or (folder / RECORD).is_file()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlp_lab.errors import InputError
-from mlp_lab.runs.layout import FLAGS, RECORD
+from mlp_lab.runs.layout import is_run
 from mlp_lab.runs.run import Run
 
 # Of other metrics lower is better.
@@ -124,7 +124,7 @@ def _runs(folder: Path, deep: int) -> Iterator[Path]:
     except OSError:
         return
     for entry in entries:
-        if (entry / FLAGS).is_file() or (entry / RECORD).is_file():
+        if is_run(entry):
             yield entry
         elif deep and not entry.is_symlink():
             yield from _runs(entry, deep - 1)

@@ -124,8 +124,8 @@ class Run(Displayed):
 
     @functools.cached_property
     def target(self) -> dict[str, Any] | None:
-        """What target.json holds, the column that is predicted; None without one."""
-        return read_json(self.path / layout.TARGET)
+        """How the target of the table is read, as task.json holds it; None without a table."""
+        return (read_json(self.path / layout.TASK) or {}).get("target")
 
     @functools.cached_property
     def events(self) -> EventFiles:
@@ -188,7 +188,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
     found = Path(os.path.expanduser(text))
     try:
         if found.is_dir():
-            if _is_run(found):
+            if layout.is_run(found):
                 return Run(found, found / layout.MODEL)
             raise InputError("", _no_run(found))
         if found.is_file():
@@ -196,7 +196,7 @@ def open_run(path: str | os.PathLike[str]) -> Run:
                 raise InputError(
                     "", f"expected a run's folder or a .keras file, got the file {text!r}"
                 )
-            return Run(found.parent if _is_run(found.parent) else found, found)
+            return Run(found.parent if layout.is_run(found.parent) else found, found)
     except InputError:
         raise
     except (OSError, ValueError):
@@ -209,12 +209,10 @@ def _texts(value: Any) -> list[str]:
     return [text for text in values if isinstance(text, str)]
 
 
-def _is_run(folder: Path) -> bool:
-    return (folder / layout.FLAGS).is_file() or (folder / layout.RECORD).is_file()
-
-
 def _no_run(folder: Path) -> str:
-    inside = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and _is_run(entry))
+    inside = sorted(
+        entry.name for entry in folder.iterdir() if entry.is_dir() and layout.is_run(entry)
+    )
     lacks = f"it has no {layout.RECORD} and no {layout.FLAGS}"
     if inside:
         return f"{str(folder)!r} is a folder of runs; name one of them, as in {folder / inside[0]}"

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from mlp_lab.errors import InputError
-from mlp_lab.folders import replacing
 from mlp_lab.options import flags
 from mlp_lab.options.sweep import SweepOptions
+from mlp_lab.runs.layout import CHECKPOINTS, RECORD
 from mlp_lab.sweeps.plan import Plan, Trial
 from mlp_lab.training import files
-from mlp_lab.training.folder import CHECKPOINTS, RECORD
 from mlp_lab.training.lock import Held, Lock
 
 FLAGS, CSV, SUMMARY = "sweep.flags", "sweep.csv", "sweep.md"
@@ -72,7 +71,7 @@ class SweepFolder:
         """Makes the folder, or keeps the flags with which it goes on."""
         for name in ("locks", "rungs", "failed"):
             (self.path / name).mkdir(parents=True, exist_ok=True)
-        self._write(self.path / FLAGS, flags.to_text(self._options))
+        files.write_text(self.path / FLAGS, flags.to_text(self._options))
 
     def trial(self, trial: Trial) -> Path:
         """The folder of a trial's run."""
@@ -105,7 +104,7 @@ class SweepFolder:
 
     def write_rung(self, trial: Trial, epochs: int, logs: Logs) -> None:
         """Keeps the logs of a trial that has been stopped."""
-        self._write(self.path / "rungs" / f"{trial.name}-{epochs}.json", json.dumps(logs))
+        files.write_text(self.path / "rungs" / f"{trial.name}-{epochs}.json", json.dumps(logs))
 
     def failure(self, trial: Trial) -> dict[str, str] | None:
         """Why a trial has failed, and in which call of the command; None if it has not."""
@@ -114,7 +113,7 @@ class SweepFolder:
     def write_failure(self, trial: Trial, reason: str, session: str) -> None:
         """Keeps why a trial has failed."""
         content = json.dumps({"reason": reason, "session": session})
-        self._write(self.path / "failed" / f"{trial.name}.json", content)
+        files.write_text(self.path / "failed" / f"{trial.name}.json", content)
 
     def forget_failure(self, trial: Trial) -> None:
         """A trial that had failed did not fail again."""
@@ -122,14 +121,10 @@ class SweepFolder:
 
     def write_result(self, name: str, text: str) -> None:
         """Writes a file of the result, completely or not at all."""
-        self._write(self.path / name, text)
+        files.write_text(self.path / name, text)
 
     def _read(self, path: Path) -> Any:
         try:
             return json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
-
-    def _write(self, path: Path, text: str) -> None:
-        with replacing(path) as file:
-            file.write(text.encode())

@@ -8,6 +8,7 @@ from typing import Any
 from mlp_lab.errors import InputError, near_miss
 from mlp_lab.options.config import Config
 from mlp_lab.options.option import flag_name
+from mlp_lab.options.registry import split
 
 # One trial's own, or what a sweep sets.
 _SET = {"seed": "give --seeds, and --seed for the first of them", "strategy": "give --strategy"}
@@ -65,7 +66,7 @@ def parse(text: str) -> list[Varied]:
     """
     fields = {flag_name(f): f for f in dataclasses.fields(Config) if f.metadata["of_result"]}
     found: dict[str, Varied] = {}
-    for item in _split(text, " "):
+    for item in split(text, " "):
         name, equals, values = item.partition("=")
         name = name.lstrip("-")
         if not equals:
@@ -86,8 +87,8 @@ def _varied(name: str, text: str, kind: Any) -> Varied:
     match = _RANGE.fullmatch(text)
     if match is not None or text.startswith(("log(", "uniform(")):
         return Varied(name, range=_range(name, text, match, kind))
-    separator = "|" if kind in _LISTS or len(_split(text, "|")) > 1 else ","
-    values = tuple(_split(text, separator))
+    separator = "|" if kind in _LISTS or len(split(text, "|")) > 1 else ","
+    values = tuple(split(text, separator))
     if not values:
         raise InputError("vary", f"{name} has no values")
     if len({*values}) < len(values):
@@ -112,22 +113,3 @@ def _range(name: str, text: str, match: re.Match | None, kind: Any) -> Range:
     if whole and math.ceil(low) > math.floor(high):
         raise InputError("vary", f"{name}: there is no whole number in {text!r}")
     return Range(low, high, log, whole)
-
-
-def _split(text: str, separator: str) -> list[str]:
-    """Splits at a separator, but not inside brackets and quotes; empty parts are left out."""
-    parts, depth, quote, start = [], 0, "", 0
-    for i, character in enumerate(text):
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "'\"":
-            quote = character
-        elif character in "([{":
-            depth += 1
-        elif character in ")]}":
-            depth -= 1
-        elif character == separator and depth == 0:
-            parts.append(text[start:i])
-            start = i + 1
-    parts.append(text[start:])
-    return [part.strip() for part in parts if part.strip()]

@@ -4,7 +4,7 @@ import dataclasses
 import gc
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mlp_lab.sweeps.plan import Plan
 from mlp_lab.sweeps.progress import Progress, Task
 from mlp_lab.sweeps.report import report
 from mlp_lab.training.loading import key_of, load
+from mlp_lab.training.record import finite
 from mlp_lab.training.replication import make_strategy
 from mlp_lab.training.run import Around, run
 from mlp_lab.training.setup import check, prepare
@@ -153,7 +154,7 @@ class Worker:
         self._folder.write_failure(task.trial, reason, self._session)
         self._say(f"{task.trial.name}: failed: {reason}")
 
-    def _tell(self, task: Task, status: str, logs: dict[str, list[float]]) -> None:
+    def _tell(self, task: Task, status: str, logs: Mapping[str, Sequence[float | str]]) -> None:
         done, total = self._progress.counts()
         values = " ".join(f"{name}={value}" for name, value in task.trial.values.items())
         name = self._plan.options.objective.partition(" ")[2]
@@ -190,16 +191,10 @@ class Until(keras.callbacks.Callback):
         """What `Checkpoints` asks: why to stop, or None."""
         return _RUNG if self._reached else None
 
-    def logs(self) -> dict[str, list[float]]:
+    def logs(self) -> dict[str, list[float | str]]:
         """Every log after every epoch."""
         found = self.model.history.history
-        return {name: [_finite(v) for v in values] for name, values in found.items()}
-
-
-def _finite(value: Any) -> Any:
-    from mlp_lab.training.record import finite
-
-    return finite(float(value))
+        return {name: [finite(float(v)) for v in values] for name, values in found.items()}
 
 
 def _silent(text: str) -> None:

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from mlp_lab.data.csv_form import is_number
 from mlp_lab.errors import InputError, one_line
 from mlp_lab.regular import open_regular
 from mlp_lab.trained.labeled import read_npz
@@ -215,17 +216,9 @@ def _heads(line: bytes) -> list[str] | None:
     """The names in a first line; None if it holds numbers."""
     cells = line.decode("utf-8-sig", "replace").strip().split(",")
     names = [cell.strip(' "').lower() for cell in cells]
-    if any(_is_number(name) for name in names):
+    if any(is_number(name) for name in names):
         return None
     return names
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _lines(file: Iterable[bytes]) -> Iterator[bytes]:

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from mlp_lab.runs.layout import RECORD
 from mlp_lab.training import parts
-from mlp_lab.training.folder import RECORD, RunFolder
+from mlp_lab.training.folder import RunFolder
 from mlp_lab.training.record import FINISHED, Record, other_versions
 from mlp_lab.training.setup import Setup
 
@@ -36,7 +35,7 @@ def begun(setup: Setup, folder: RunFolder, record: Record, before: Record) -> It
     config, dataset, model = setup.config, setup.dataset, setup.model
     validation = dataset.x_validation
     held_out = "" if validation is None else f", {len(validation):,} validation"
-    what = "images" if dataset.x_train.dtype == np.uint8 else "samples"
+    what = "images" if setup.has_images else "samples"
     yield (
         f"{dataset.name}: {len(dataset.x_train):,} training{held_out} and "
         f"{len(dataset.x_test):,} test {what} from {dataset.origin.location}"

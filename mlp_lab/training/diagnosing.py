@@ -15,7 +15,7 @@ from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
 from mlp_lab.options import flags
 from mlp_lab.options.config import Config
-from mlp_lab.training.folder import FLAGS
+from mlp_lab.runs.layout import FLAGS
 from mlp_lab.training.replication import make_strategy
 from mlp_lab.training.setup import check, prepare
 

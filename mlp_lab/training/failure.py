@@ -8,7 +8,8 @@ import tensorflow as tf
 from mlp_lab.callbacks import Stopped
 from mlp_lab.checkpoints import CheckpointError, OtherTraining
 from mlp_lab.errors import InputError, Interrupted, RunError
-from mlp_lab.training.folder import FLAGS, RunFolder
+from mlp_lab.runs.layout import FLAGS
+from mlp_lab.training.folder import RunFolder
 
 # No space, a quota, a limit of a file's size.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

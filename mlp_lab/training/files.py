@@ -2,16 +2,17 @@
 
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
 
 from mlp_lab.errors import InputError
 from mlp_lab.folders import replacing, scheme_of
-from mlp_lab.regular import read_regular
+from mlp_lab.runs.layout import FLAGS, RECORD
+from mlp_lab.runs.record import read_json
+from mlp_lab.training.lock import LOCK
 
-# A record with its history is a few KB; one of a million epochs 100 MB.
-_MOST_BYTES = 2**28
 _KINDS: dict[str, type] = {
     "id": str, "status": str, "started": str, "resumed": list, "versions": dict, "config": dict,
 }  # fmt: skip
@@ -52,14 +53,23 @@ def log_dir(given: str) -> Path:
 
 def read_record(path: Path) -> dict[str, Any]:
     """A record; empty if it cannot be read, or is not one."""
-    try:
-        record = json.loads(read_regular(path, _MOST_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    if not isinstance(record, dict):
-        return {}
+    record = read_json(path) or {}
     kinds = _KINDS.items()
     return {} if any(not isinstance(record.get(n, k()), k) for n, k in kinds) else record
+
+
+def empty(folder: Path) -> None:
+    """Deletes what a run has left in its folder, but for the lock, which its caller holds.
+
+    What tells that the folder is a run's goes last, so that it can be emptied again if this is
+    interrupted.
+    """
+    entries = sorted(folder.iterdir(), key=lambda entry: entry.name in (FLAGS, RECORD))
+    for entry in entries:
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != LOCK:
+            entry.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

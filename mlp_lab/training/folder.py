@@ -22,18 +22,16 @@ from mlp_lab.checkpoints import Store
 from mlp_lab.errors import InputError
 from mlp_lab.options import flags
 from mlp_lab.options.config import Config
+from mlp_lab.runs.layout import CHECKPOINTS, FLAGS, MODEL, RECORD, SCHEMA, TASK, UNFINISHED
 from mlp_lab.training import files
+from mlp_lab.training.loading import name_of
 from mlp_lab.training.lock import LOCK, Lock
-from mlp_lab.user_data import SCHEMA, TASK, stem_of
 
-FLAGS, RECORD, MODEL = "flags.txt", "run.json", "model.keras"
-CHECKPOINTS, NON_FINITE = "checkpoints", "non_finite"
+NON_FINITE = "non_finite"
 # The name of the run's id among what its checkpoints are compared by.
 ID = "the run's id"
 # What a run writes: nothing of it may be a link to something else.
 _OWN = (FLAGS, RECORD, MODEL, SCHEMA, TASK, LOCK, CHECKPOINTS, NON_FINITE, "train", "validation")
-
-_UNFINISHED = ("unfinished", "running", "interrupted", "failed")
 
 
 class RunFolder:
@@ -56,11 +54,10 @@ class RunFolder:
         self._config = config
         self._lock: Lock | None = None
         self._log_dir = files.log_dir(config.log_dir)
-        of = config.dataset if config.data is None else stem_of(config.data)
-        stem = config.name or f"{of}-{time.strftime('%Y%m%d-%H%M%S')}"
+        stem = config.name or f"{name_of(config)}-{time.strftime('%Y%m%d-%H%M%S')}"
         self.path = self._log_dir / stem
         many, status = config.strategy == "multi_worker", self._status()
-        begun = status is not None and (self.has_checkpoint() or status not in _UNFINISHED)
+        begun = status is not None and (self.has_checkpoint() or status not in UNFINISHED)
         self.resumed = config.resume and (begun or not many)
         self._replaced = config.overwrite or (config.resume and not self.resumed)
         if config.name is None:
@@ -127,7 +124,7 @@ class RunFolder:
         return str(self.read_record().get("status", "unfinished"))
 
     def _check_replaceable(self) -> None:
-        unfinished = self._status() in _UNFINISHED
+        unfinished = self._status() in UNFINISHED
         if not self._replaced and unfinished and self.has_checkpoint():
             raise InputError(
                 "name",
@@ -171,7 +168,7 @@ class RunFolder:
         if self._replaced and self.path.exists():
             self._check_replaceable()
             self._lock = Lock(self.path)
-            self._empty()
+            files.empty(self.path)
         else:
             self._log_dir.mkdir(parents=True, exist_ok=True)
             try:
@@ -182,19 +179,6 @@ class RunFolder:
                 ) from None
             self._lock = Lock(self.path)
         (self.path / FLAGS).write_text(flags.to_text(self._config), encoding="utf-8")
-
-    def _empty(self) -> None:
-        """Deletes what a run has left, but for its lock, which is held.
-
-        What tells that the folder is a run's goes last, so that it can be emptied again if this
-        is interrupted.
-        """
-        entries = sorted(self.path.iterdir(), key=lambda entry: entry.name in (FLAGS, RECORD))
-        for entry in entries:
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            elif entry.name != LOCK:
-                entry.unlink()
 
     def discard(self) -> None:
         """Removes the folder of a run that has not begun, if this run holds it."""

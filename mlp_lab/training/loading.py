@@ -13,8 +13,11 @@ from mlp_lab.options.config import Config
 from mlp_lab.options.data import DataOptions
 from mlp_lab.options.user_data import UserDataOptions
 
+Say = Callable[[str], None]
+Loader = Callable[[Config, Say], Dataset]
 
-def load(config: Config, say: Callable[[str], None]) -> Dataset:
+
+def load(config: Config, say: Say) -> Dataset:
     """The data that a config names, before samples of a published set are held out.
 
     `say` is told where they come from and what was recognized.
@@ -24,6 +27,11 @@ def load(config: Config, say: Callable[[str], None]) -> Dataset:
     return data.load(
         config.dataset, config.data_source, config.data_dir, say, config.data_memory_mb
     )
+
+
+def name_of(config: Config) -> str:
+    """What the data are called, as in the names of folders made for them."""
+    return config.dataset if config.data is None else user_data.stem_of(config.data)
 
 
 def wanted(config: Config) -> user_data.Wanted:

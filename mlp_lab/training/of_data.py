@@ -65,9 +65,7 @@ def completed(config: Config, dataset: Dataset, say: Callable[[str], None]) -> C
     if config.loss is None:
         chosen["loss"] = _PUBLISHED_LOSS if published else task.loss
     if config.metrics is None:
-        # What is descended is in the logs as "loss".
-        names = _PUBLISHED_METRICS if published else task.metrics
-        chosen["metrics"] = names
+        chosen["metrics"] = _PUBLISHED_METRICS if published else task.metrics
     rows = len(dataset.x_train)
     if not published and config.batch_size > rows:
         chosen["batch_size"] = rows

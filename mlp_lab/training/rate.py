@@ -1,22 +1,18 @@
 """`--learning_rate=auto`: the rate that a run is to have, searched before it begins."""
 
 import dataclasses
-from collections.abc import Callable
 
-from mlp_lab import data
 from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
 from mlp_lab.options import flags
 from mlp_lab.options.config import Config
+from mlp_lab.runs.layout import FLAGS
 from mlp_lab.search import FoundRate, find_lr
 from mlp_lab.training import files
-from mlp_lab.training.folder import FLAGS
+from mlp_lab.training.loading import Loader, Say
 from mlp_lab.training.setup import Setup, check, prepare
 
 AUTO = "auto"
-
-Say = Callable[[str], None]
-Loader = Callable[[Config, Say], data.Dataset]
 
 
 def search(setup: Setup) -> FoundRate:
@@ -51,8 +47,6 @@ def found_rate(
     Raises:
       InputError: none was found, or there are several devices.
     """
-    if config.learning_rate != AUTO:
-        return config, loader
     if replicas.count > 1:
         raise InputError(
             "learning_rate",

@@ -24,11 +24,13 @@ from mlp_lab.engine.replicas import Replicas
 from mlp_lab.errors import InputError
 from mlp_lab.models.saving import save_in_place
 from mlp_lab.options.config import Config
+from mlp_lab.runs.layout import CHECKPOINTS, MODEL
 from mlp_lab.training import best, console, failure, record
 from mlp_lab.training.agreement import of_setup, together
-from mlp_lab.training.folder import CHECKPOINTS, MODEL, NON_FINITE, NoFolder, RunFolder
+from mlp_lab.training.folder import NON_FINITE, NoFolder, RunFolder
 from mlp_lab.training.identity import identity
-from mlp_lab.training.loading import load
+from mlp_lab.training.kept import files_of
+from mlp_lab.training.loading import Loader, Say, load
 from mlp_lab.training.page import RunPage
 from mlp_lab.training.rate import AUTO, began_with, found_rate
 from mlp_lab.training.replication import lost_worker, make_strategy
@@ -53,8 +55,8 @@ class Around:
         is saved and ends with `Stopped`.
     """
 
-    say: console.Say | None = None
-    loader: Callable[[Config, console.Say], data.Dataset] = load
+    say: Say | None = None
+    loader: Loader = load
     group: str | None = None
     callbacks: tuple[keras.callbacks.Callback, ...] = ()
     stop: Callable[[], object] = lambda: None
@@ -135,17 +137,17 @@ class Outcome(NamedTuple):
       history: every log after every epoch.
       trouble: what was not finite, or None.
       watch: what looked for the best epoch, or None.
-      saved: whether the model is saved.
       tested: figures of the test part and of its baseline: see `record.ended`.
       findings: of its diagnosis.
+      saved: whether the model is saved.
     """
 
     history: dict[str, list[float]]
     trouble: str | None
     watch: BestEpoch | None
-    saved: bool
     tested: dict[str, dict[str, float]]
     findings: list[Finding]
+    saved: bool
 
 
 def begin(
@@ -169,7 +171,7 @@ def begin(
         entry = record.begun(setup, run, before if folder.resumed else None)
         folder.write_record(entry)
         if user_data.is_own(setup.dataset):
-            for name, text in user_data.files_of(setup.dataset).items():
+            for name, text in files_of(setup.dataset).items():
                 folder.write_text(name, text)
     except BaseException as error:
         if not folder.resumed and not isinstance(error, InputError):
@@ -224,16 +226,14 @@ def fit(begun: Begun) -> Outcome:
     tested = tested_at_end(setup) if saved else {}
     if trouble is None or saved:
         setup.replicas.any(False)  # the chief's connection is needed until it has saved
-    return Outcome(history, trouble, watch, saved, tested, diagnosis.findings if diagnosis else [])
+    return Outcome(history, trouble, watch, tested, diagnosis.findings if diagnosis else [], saved)
 
 
 def end(begun: Begun, outcome: Outcome) -> Result:
     """Writes the final record, says how it went, and returns the result."""
-    history, trouble, watch, saved, tested, findings = outcome
-    folder, entry = (
-        begun.folder,
-        record.ended(begun.entry, history, trouble, watch, tested, findings),
-    )
+    history, trouble, watch, tested, findings, saved = outcome
+    entry = record.ended(begun.entry, history, trouble, watch, tested, findings)
+    folder = begun.folder
     folder.write_record(entry)
     model = None if isinstance(folder, NoFolder) else folder.path / MODEL
     for line in console.ended(entry, saved, model):

@@ -14,6 +14,7 @@ from mlp_lab.search.events import write
 from mlp_lab.search.found import FoundRate
 from mlp_lab.search.plot import plot
 from mlp_lab.training import console, files
+from mlp_lab.training.loading import name_of
 from mlp_lab.training.rate import AUTO, search
 from mlp_lab.training.replication import make_strategy
 from mlp_lab.training.setup import check, prepare
@@ -44,7 +45,7 @@ def search_rate(config: Config) -> bool:
 
 def _folder(config: Config) -> Path:
     """The folder that will be made."""
-    name = config.name or f"find_lr-{config.dataset}-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = config.name or f"find_lr-{name_of(config)}-{time.strftime('%Y%m%d-%H%M%S')}"
     path = files.log_dir(config.log_dir) / name
     if path.exists():
         raise InputError("name", f"{str(path)!r} already exists; choose another --name")

@@ -4,7 +4,6 @@ import contextlib
 import csv
 import dataclasses
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -23,7 +22,7 @@ from mlp_lab.tasks import Task, class_weights
 from mlp_lab.training import of_data, parts
 from mlp_lab.training.best import check_monitor
 from mlp_lab.training.fit_check import check_fit
-from mlp_lab.training.loading import held_out, load
+from mlp_lab.training.loading import Loader, Say, held_out, load
 
 # Test images of a streamed set that pictures are drawn from.
 _PICTURED = 10_000
@@ -139,8 +138,8 @@ class Setup(Displayed):
 def prepare(
     config: Config,
     replicas: Replicas,
-    say: Callable[[str], None],
-    loader: Callable[[Config, Callable[[str], None]], data.Dataset] = load,
+    say: Say,
+    loader: Loader = load,
 ) -> Setup:
     """Loads the data and makes the parts that the config names.
 

@@ -18,6 +18,7 @@ from mlp_lab.display import shortened
 from mlp_lab.errors import InputError
 from mlp_lab.tables import (
     Schema,
+    Split,
     Table,
     Target,
     TargetForm,
@@ -73,7 +74,7 @@ def load_table(wanted: Wanted, say: Callable[[str], None]) -> TableDataset:
     kind, why = tasks.infer(_facts(found), wanted.task)
     note(why)
     target = _form(found, kind)
-    parts, splits = _split(table.take(found.rows), target, kind, wanted, note)
+    parts, splits = _split(table.take(found.rows), target, kind, wanted)
     note(*(f"{name} part: {how}" for name, how in splits.items()))
     outside = (*target.names, *([wanted.group] if wanted.group else []))
     schema = Schema.of(parts["train"], outside, wanted.columns)
@@ -140,50 +141,36 @@ def _form(found: Target, kind: str) -> TargetForm:
 
 
 def _split(
-    table: Table, target: TargetForm, kind: str, wanted: Wanted, note: Callable[..., None]
+    table: Table, target: TargetForm, kind: str, wanted: Wanted
 ) -> tuple[dict[str, Table], dict[str, str]]:
     """The tables of the parts, and how each was chosen."""
-    parts, splits = {}, {}
+    parts, splits, shares = {}, {}, {}
     if wanted.test_data is not None:
         parts["test"] = read(wanted.test_data, wanted.form, "test_data")
         splits["test"] = f"all rows of {parts['test'].source}"
-    elif wanted.time is not None:
-        asked = _asked(wanted, wanted.time)
-        chosen = split_by_time(table, wanted.time, wanted.test_split, asked)
-        parts["test"], splits["test"] = table.take(chosen.test), chosen.how
-        table = table.take(chosen.train)
     else:
-        table, parts["test"], splits["test"] = _chosen(
-            table, target, kind, wanted, wanted.test_split, "test"
-        )
+        shares["test"] = wanted.test_split
     if wanted.validation_split:
-        if wanted.time is not None:
-            asked = _asked(wanted, wanted.time)
-            chosen = split_by_time(table, wanted.time, wanted.validation_split, asked)
-            parts["validation"], splits["validation"] = table.take(chosen.test), chosen.how
-            table = table.take(chosen.train)
-        else:
-            table, parts["validation"], splits["validation"] = _chosen(
-                table, target, kind, wanted, wanted.validation_split, "validation"
-            )
+        shares["validation"] = wanted.validation_split
+    for name, share in shares.items():
+        chosen = _chosen(table, target, kind, wanted, share, name)
+        parts[name], splits[name] = table.take(chosen.test), chosen.how
+        table = table.take(chosen.train)
     parts["train"] = table
     return parts, splits
 
 
-def _asked(wanted: Wanted, name: str) -> str:
-    return parse_columns(wanted.columns).get(name, "")
-
-
 def _chosen(
     table: Table, target: TargetForm, kind: str, wanted: Wanted, share: float, purpose: str
-) -> tuple[Table, Table, str]:
-    """The rest, the part, and how it was chosen."""
+) -> Split:
+    """The rows of a part, and the rest."""
+    if wanted.time is not None:
+        asked = parse_columns(wanted.columns).get(wanted.time, "")
+        return split_by_time(table, wanted.time, share, asked)
     if wanted.group is not None:
-        chosen = split_by_group(table, wanted.group, share, wanted.seed, purpose)
-        return table.take(chosen.train), table.take(chosen.test), chosen.how
+        return split_by_group(table, wanted.group, share, wanted.seed, purpose)
     classes = target.encode(table).y if kind in ("classes", "binary") else None
-    chosen = choose_rows(len(table), share, wanted.seed, classes, purpose)
-    return table.take(chosen.train), table.take(chosen.test), chosen.how
+    return choose_rows(len(table), share, wanted.seed, classes, purpose)
 
 
 def _encoded(

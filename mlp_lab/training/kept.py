@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 
 from mlp_lab.data import Dataset
+from mlp_lab.runs.layout import SCHEMA, TASK
 from mlp_lab.tables import schema_json
-from mlp_lab.user_data.table import TableDataset
-
-SCHEMA, TASK = "schema.json", "task.json"
+from mlp_lab.user_data import TableDataset
 
 
 def files_of(dataset: Dataset) -> dict[str, str]:
